@@ -1,0 +1,226 @@
+"""The commands, their options, and how each of them ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from typer.exceptions import TyperException
+
+from openbeam import __version__
+from openbeam.cli import running
+from openbeam.cli.screen import diagnostics, fail, rows
+from openbeam.client import Client
+from openbeam.errors import OpenbeamError
+from openbeam.models import Layout
+from openbeam.states import RunState
+
+__all__ = ["app", "run_app"]
+
+app = typer.Typer(
+    name="openbeam",
+    help="Beam time for everyone: analyses of CERN Open Data, from the command line.",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+datasets_app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
+app.add_typer(datasets_app, name="datasets")
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def whoami() -> None:
+    """Say who you are to the service."""
+    with Client() as client:
+        user = client.whoami()
+        rows(
+            ["Name", "Role", "May", "Service"],
+            [[user.name, user.role.value, " ".join(user.scopes), client.url]],
+            nothing="",
+        )
+
+
+@app.command()
+def functions(
+    search: Annotated[str | None, typer.Option(metavar="WORDS", help="Keep those whose words fit.")] = None,
+) -> None:
+    """List the functions that you may run."""
+    with Client() as client:
+        found = client.functions(search)
+    rows(
+        ["Function", "Kind", "Title", "Datasets", "Owner"],
+        [[f"{f.name}@{f.version}", f.kind.value, f.title, ", ".join(f.datasets), f.owner] for f in found],
+        nothing="No function fits.",
+    )
+
+
+@datasets_app.callback()
+def datasets(context: typer.Context) -> None:
+    """List the datasets that you may use."""
+    if context.invoked_subcommand:
+        return
+    with Client() as client:
+        found = client.datasets()
+    rows(
+        ["Dataset", "Title", "Experiment", "Events", "Size", "From"],
+        [
+            [
+                d.name,
+                d.title,
+                d.experiment,
+                "" if d.events is None else f"{d.events:,}",
+                decimal(sum(file.size for file in d.files)),
+                "local file" if d.local else f"doi:{d.doi}" if d.doi else "",
+            ]
+            for d in found
+        ],
+        nothing="No datasets yet.",
+    )
+
+
+@datasets_app.command()
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A ROOT file.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="What to call the dataset.")],
+    tree: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its tree.  [default: as in --like, or Events]")
+    ] = None,
+    layout: Annotated[Layout | None, typer.Option(help="How its columns become events.")] = None,
+    like: Annotated[str | None, typer.Option(metavar="DATASET", help="A dataset with the same columns.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="One line that says what it is.")] = None,
+) -> None:
+    """Add a file of your own as a dataset."""
+    console = diagnostics()
+    columns = (TextColumn("sending"), BarColumn(), DownloadColumn())
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with Client() as client, progress:
+        task = progress.add_task("", total=None)
+        dataset = client.add_local_file(
+            file,
+            name,
+            tree=tree,
+            layout=layout,
+            like=like,
+            title=title,
+            on_progress=lambda sent, size: progress.update(task, completed=sent, total=size),
+        )
+    size = decimal(sum(entry.size for entry in dataset.files))
+    rows(["Dataset", "Size", "Checksum"], [[dataset.name, size, dataset.files[0].checksum]], nothing="")
+
+
+@app.command()
+def endpoints(
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Wait until one is online.")] = 0.0,
+) -> int:
+    """List the endpoints that compute for you."""
+    with Client() as client:
+        found = client.wait_for_endpoint(wait)
+    rows(
+        ["Endpoint", "State", "Workers", "Waiting", "Isolation", "Owner", "Id"],
+        [
+            [
+                e.name,
+                "online" if e.online else "offline",
+                e.status.workers if e.status else "",
+                e.waiting,
+                e.status.isolation.value if e.status else "",
+                e.owner,
+                e.id,
+            ]
+            for e in found
+        ],
+        nothing="No endpoints yet. Start one with openbeam-endpoint start NAME.",
+    )
+    return 0 if not wait or any(e.online for e in found) else 1
+
+
+@app.command()
+def run(
+    function: Annotated[str, typer.Argument(metavar="FUNCTION", help="Name, name@version or id.")],
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name.  [default: the one it was written for]")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter; any number of times.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="ENDPOINT", help="Where to run.  [default: the service chooses]")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait.  [default: to the end]")
+    ] = None,
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is known already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Run an analysis over a dataset and print its histograms."""
+    params = running.parameters(param or [])
+    with Client() as client:
+        started = client.submit_run(
+            function,
+            dataset or running.default_dataset(client, function),
+            endpoint=endpoint,
+            fresh=fresh,
+            params=params,
+        )
+        try:
+            running.watch(started, timeout)
+        except KeyboardInterrupt:
+            fail(f"no longer watching; run {started.id} goes on")
+            return 130
+        (running.print_json if as_json else running.print_run)(started)
+    if started.state is RunState.complete:
+        return 0
+    running.say_problems(started)
+    return 1
+
+
+def _end(error: BaseException) -> int:
+    """Say what went wrong in one line, and return the exit code."""
+    if isinstance(error, TyperException):
+        fail(error.format_message())
+        return error.exit_code
+    if isinstance(error, OpenbeamError):
+        fail(error)
+    else:
+        fail(f"{type(error).__name__}: {error}. Set OPENBEAM_DEBUG=1 to see where.")
+    return 1
+
+
+def run_app(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 when it did not work out, 2 when it was typed wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal without Unicode shows question marks, not an error.
+            stream.reconfigure(errors="replace")
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not complain about it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("OPENBEAM_DEBUG"):
+            raise
+        return _end(error)
+    return int(code or 0)

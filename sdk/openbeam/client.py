@@ -1,0 +1,379 @@
+"""``Client``: everything a person can ask Openbeam's service, as plain calls.
+
+>>> from openbeam import Client
+>>> with Client() as beam:  # doctest: +SKIP
+...     run = beam.submit_run("z_mumu", "cms-2010-zmumu").wait()
+...     run.histograms["mass"]
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from openbeam import source
+from openbeam.checks import checked, task_error
+from openbeam.errors import (
+    NotKnown,
+    ServiceTrouble,
+    TaskCancelled,
+    TaskError,
+    TaskPending,
+    UnknownDataset,
+    UnknownEndpoint,
+    UnknownFunction,
+    UnknownRun,
+    UnknownTask,
+)
+from openbeam.models import (
+    MAX_WAIT,
+    Dataset,
+    DatasetSpec,
+    Endpoint,
+    EndpointSpec,
+    Function,
+    FunctionSpec,
+    FunctionSummary,
+    Layout,
+    Model,
+    RunSubmit,
+    StoredFile,
+    Task,
+    TaskSubmit,
+    User,
+)
+from openbeam.models import Run as RunRecord
+from openbeam.run import Run
+from openbeam.states import FINAL_TASK_STATES, TaskState
+from openbeam.transport import Transport, poll
+from openbeam.upload import OnProgress, local_spec, upload
+
+__all__ = ["Client"]
+
+_HEALTH_PAUSE = 0.2
+
+
+def _segment(ref: str, unknown: type[NotKnown]) -> str:
+    """Return a name or id as one piece of a path."""
+    if not ref.strip(". "):
+        raise unknown(f"Give the name or the id of the {unknown.word}.", name=ref, nearest=[])
+    return quote(ref, safe="@")
+
+
+class Client:
+    """A person's way to one service.
+
+    Parameters
+    ----------
+    url
+        Of the service; else ``OPENBEAM_URL``, else this machine's.
+    token
+        Who is asking; else ``OPENBEAM_TOKEN``, else ``~/.config/openbeam/token``, else this machine's operator.
+    timeout
+        Seconds that an ordinary answer may take.
+
+    Every call may raise ``ServiceUnavailable``, ``ServiceFault``, ``NotSignedIn``, ``NotAllowed`` and ``TooMany``
+    besides the errors it names itself. A client may be shared by threads. Close it, or use it in a ``with``.
+
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None, timeout: float = 30.0) -> None:
+        self._wire = Transport(url, token, timeout)
+
+    @property
+    def url(self) -> str:
+        """URL of the service."""
+        return self._wire.url
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -------------------------------------------------------------------------------------------- the service
+    def wait_for_service(self, timeout: float = 60.0) -> None:
+        """Return once the service is up and well.
+
+        Raises
+        ------
+        ServiceUnavailable
+            When it is not after ``timeout`` seconds.
+
+        """
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                health = self._wire.get(dict[str, Any], "/health")
+            except ServiceTrouble:
+                if time.monotonic() >= end:
+                    raise
+            else:
+                if health.get("status") == "ok":
+                    return
+                if time.monotonic() >= end:
+                    raise self._wire.unavailable()
+            time.sleep(_HEALTH_PAUSE)
+
+    def whoami(self) -> User:
+        """Return the caller, as the service knows them."""
+        return self._wire.get(User, "/whoami")
+
+    # -------------------------------------------------------------------------------------------- functions
+    def functions(self, search: str | None = None) -> list[FunctionSummary]:
+        """Return the latest versions of the functions that the caller may see; ``search`` keeps those that fit."""
+        return self._wire.get(list[FunctionSummary], "/functions", search=search)
+
+    def function(self, ref: str) -> Function:
+        """Return a function by id, ``name``, ``name@3`` or ``name@latest``.
+
+        Raises
+        ------
+        UnknownFunction
+            With the nearest names in ``details["nearest"]``.
+
+        """
+        return self._wire.get(Function, f"/functions/{_segment(ref, UnknownFunction)}")
+
+    def publish_function(self, spec: FunctionSpec) -> Function:
+        """Publish a function: a new version, or the latest one when nothing changed.
+
+        Raises
+        ------
+        InvalidInput
+            When the service refuses a field.
+
+        """
+        return self._wire.post(Function, "/functions", spec)
+
+    def register_function(
+        self,
+        function: Callable[..., Any],
+        *,
+        description: str = "",
+        name: str | None = None,
+        public: bool = False,
+        timeout: float = 300.0,
+    ) -> str:
+        """Publish a plain Python function by its source text and return its id.
+
+        ``name`` is the function's own when not given; ``timeout`` is one call's limit in seconds.
+
+        Raises
+        ------
+        InvalidInput
+            When its text cannot stand alone (a lambda, a closure, names from outside); the message says what to do.
+
+        """
+        pieces = source.from_callable(function)
+        spec = checked(
+            FunctionSpec,
+            name=name or source.name_of(function),
+            **pieces.fields(),
+            description=description or source.description_of(function),
+            public=public,
+            timeout=timeout,
+        )
+        return self.publish_function(spec).id
+
+    # -------------------------------------------------------------------------------------------- tasks
+    def run(self, *args: Any, function_id: str, endpoint_id: str | None = None, **kwargs: Any) -> str:
+        """Call a plain function with ``args`` and ``kwargs`` on an endpoint and return the task's id at once.
+
+        Raises
+        ------
+        InvalidInput
+            When the arguments are not JSON.
+        UnknownFunction, UnknownEndpoint
+            With the nearest names.
+
+        """
+        submit = checked(TaskSubmit, function=function_id, endpoint=endpoint_id, args=list(args), kwargs=kwargs)
+        return self._wire.post(Task, "/tasks", submit).id
+
+    def get_task(self, task_id: str, wait: float = 0.0) -> Task:
+        """Return a task; ``wait`` lets the service hold the answer for up to 30 s until the task has ended."""
+        path = f"/tasks/{_segment(task_id, UnknownTask)}"
+        return self._wire.get(Task, path, wait=min(max(wait, 0.0), MAX_WAIT))
+
+    def get_result(self, task_id: str, timeout: float | None = 60.0) -> Any:
+        """Return what the function returned, waiting up to ``timeout`` seconds (None: for ever; 0: ask once).
+
+        Raises
+        ------
+        TaskPending
+            When the task has not ended yet.
+        TaskError
+            When it ended without a result; the kind says why (``FunctionRaised``, ``TimedOut``, …).
+
+        """
+        task = poll(lambda wait: self.get_task(task_id, wait), lambda task: task.state in FINAL_TASK_STATES, timeout)
+        if task.state is TaskState.success:
+            return task.result
+        if task.state not in FINAL_TASK_STATES:
+            raise TaskPending(
+                f"The task is {task.state}; its result is not there yet. Ask again later.",
+                task_id=task.id,
+                state=task.state.value,
+            )
+        if task.error is not None:
+            raise task_error(task.error)
+        if task.state is TaskState.cancelled:
+            raise TaskCancelled("The task was cancelled.", task_id=task.id)
+        raise TaskError("The task failed, and the service does not know why.", task_id=task.id)
+
+    # -------------------------------------------------------------------------------------------- datasets
+    def datasets(self) -> list[Dataset]:
+        """Return the datasets that the caller may see."""
+        return self._wire.get(list[Dataset], "/datasets")
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset by name.
+
+        Raises
+        ------
+        UnknownDataset
+            With the nearest names in ``details["nearest"]``.
+
+        """
+        return self._wire.get(Dataset, f"/datasets/{_segment(name, UnknownDataset)}")
+
+    def publish_dataset(self, spec: DatasetSpec) -> Dataset:
+        """Publish a dataset; the caller's dataset of the same name is replaced."""
+        return self._wire.post(Dataset, "/datasets", spec)
+
+    def upload_file(self, path: str | Path, on_progress: OnProgress | None = None) -> StoredFile:
+        """Send a file to the service, which keeps one copy of the same content.
+
+        ``on_progress(sent, size)`` is called as bytes leave.
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such file, or it changes while it is read.
+        TooLarge
+            When the service keeps no files of that size.
+
+        """
+        return upload(self._wire, Path(path), on_progress)
+
+    def add_local_file(
+        self,
+        path: str | Path,
+        name: str,
+        *,
+        tree: str | None = None,
+        layout: Layout | str | None = None,
+        like: str | Dataset | None = None,
+        title: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Dataset:
+        """Upload a ROOT file and publish it as a dataset of its own.
+
+        ``like`` names a dataset whose tree, layout, columns, experiment, collision and licence this one shares;
+        without it the tree is ``Events`` and the layout ``nanoaod``.
+
+        Raises
+        ------
+        InvalidInput
+            When the file or a field cannot be.
+        UnknownDataset
+            When there is no dataset ``like`` that.
+
+        """
+        model = self.dataset(like) if isinstance(like, str) else like
+        spec = local_spec(Path(path), name=name, tree=tree, layout=layout, like=model, title=title)
+        stored = self.upload_file(path, on_progress)
+        entry = spec.files[0].model_copy(update={"uri": stored.uri, "size": stored.size, "checksum": stored.checksum})
+        return self.publish_dataset(spec.model_copy(update={"files": [entry]}))
+
+    # -------------------------------------------------------------------------------------------- endpoints
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints that the caller may see."""
+        return self._wire.get(list[Endpoint], "/endpoints")
+
+    def endpoint(self, ref: str) -> Endpoint:
+        """Return an endpoint by id or name.
+
+        Raises
+        ------
+        UnknownEndpoint
+            With the nearest names in ``details["nearest"]``.
+
+        """
+        return self._wire.get(Endpoint, f"/endpoints/{_segment(ref, UnknownEndpoint)}")
+
+    def wait_for_endpoint(self, timeout: float = 60.0) -> list[Endpoint]:
+        """Return the endpoints once one of them is online, or as they are after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        while True:
+            found = self.endpoints()
+            if any(endpoint.online for endpoint in found) or time.monotonic() >= end:
+                return found
+            time.sleep(_HEALTH_PAUSE)
+
+    def register_endpoint(self, spec: EndpointSpec) -> Endpoint:
+        """Register an endpoint; the caller's endpoint of the same name gets the new key."""
+        return self._wire.post(Endpoint, "/endpoints", spec)
+
+    # -------------------------------------------------------------------------------------------- runs
+    def submit_run(
+        self,
+        function: str | FunctionSummary,
+        dataset: str | Dataset,
+        *,
+        endpoint: str | Endpoint | None = None,
+        fresh: bool = False,
+        params: dict[str, Any] | None = None,
+        **more_params: Any,
+    ) -> Run:
+        """Start an analysis over a dataset; parameters go into ``params`` or stand as keywords.
+
+        ``fresh`` computes every chunk again, whatever the chunk cache knows.
+
+        Raises
+        ------
+        InvalidParameter
+            Naming the parameter that is out of its range.
+        UnknownFunction, UnknownDataset, UnknownEndpoint
+            With the nearest names.
+
+        """
+        submit = checked(
+            RunSubmit,
+            function=_ref(function, "id"),
+            dataset=_ref(dataset, "name"),
+            endpoint=None if endpoint is None else _ref(endpoint, "id"),
+            params={**(params or {}), **more_params},
+            fresh=fresh,
+        )
+        return Run(self._wire, self._wire.post(RunRecord, "/runs", submit))
+
+    def runs(self) -> list[Run]:
+        """Return the caller's last runs (at most 100), newest first."""
+        return [Run(self._wire, record) for record in self._wire.get(list[RunRecord], "/runs")]
+
+    def get_run(self, run_id: str) -> Run:
+        """Return a run by id.
+
+        Raises
+        ------
+        UnknownRun
+            When there is none, or it is somebody else's.
+
+        """
+        return Run(self._wire, self._wire.get(RunRecord, f"/runs/{_segment(run_id, UnknownRun)}"))
+
+
+def _ref(thing: str | Model, field: str) -> str:
+    return thing if isinstance(thing, str) else str(getattr(thing, field))

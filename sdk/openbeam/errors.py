@@ -1,0 +1,291 @@
+"""Every error that Openbeam shows to a person, as one tree.
+
+::
+
+    OpenbeamError
+     |- NotKnown (LookupError)                404  names the nearest known names
+     |   |- UnknownFunction
+     |   |- UnknownDataset
+     |   |- UnknownEndpoint
+     |   |- UnknownTask
+     |   |- UnknownRun
+     |   |- UnknownFile
+     |   '- UnknownUser
+     |- Refused
+     |   |- InvalidInput (ValueError)         422
+     |   |   '- InvalidParameter              422  names the parameter
+     |   |- Conflict                          409
+     |   |- TooLarge                          413
+     |   |- TooMany                           429
+     |   |- NotSignedIn (PermissionError)     401
+     |   '- NotAllowed (PermissionError)      403
+     |- TaskPending                           the result is not there yet
+     |- TaskError                             the task ended without a result
+     |   |- FunctionRaised                    the author's code raised; says which line
+     |   |- ResultRefused                     the result is not JSON, or not histograms, or too large
+     |   |- TimedOut                          killed at its time limit
+     |   |- WorkerKilled                      the worker died (memory, signal)
+     |   |- DataUnavailable                   a file could not be fetched
+     |   |   '- ChecksumMismatch              a file is not the one on record
+     |   |- EngineFault                       the engine could not run the task
+     |   '- TaskCancelled
+     |- RunFailed                             no histogram could be made
+     '- ServiceTrouble
+         |- ServiceUnavailable (ConnectionError)  503
+         '- ServiceFault                      500
+
+An error knows its fields (``details``) and its HTTP ``status``. The service sends ``to_json(error)``; the
+client raises ``from_json(...)``: the same type with the same fields on both sides of the wire.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+__all__ = [
+    "ChecksumMismatch",
+    "Conflict",
+    "DataUnavailable",
+    "EngineFault",
+    "FunctionRaised",
+    "InvalidInput",
+    "InvalidParameter",
+    "NotAllowed",
+    "NotKnown",
+    "NotSignedIn",
+    "OpenbeamError",
+    "Refused",
+    "ResultRefused",
+    "RunFailed",
+    "ServiceFault",
+    "ServiceTrouble",
+    "ServiceUnavailable",
+    "TaskCancelled",
+    "TaskError",
+    "TaskPending",
+    "TimedOut",
+    "TooLarge",
+    "TooMany",
+    "UnknownDataset",
+    "UnknownEndpoint",
+    "UnknownFile",
+    "UnknownFunction",
+    "UnknownRun",
+    "UnknownTask",
+    "UnknownUser",
+    "WorkerKilled",
+    "from_json",
+    "nearest",
+    "to_json",
+]
+
+
+class OpenbeamError(Exception):
+    """Base of all errors that may be shown to a person. ``str(error)`` is plain and says what to do next."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, /, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def nearest(name: str, known: Iterable[str], *, at_most: int = 3) -> list[str]:
+    """Return the known names that look most like ``name``, best first."""
+    return difflib.get_close_matches(name, list(known), n=at_most, cutoff=0.4)
+
+
+class NotKnown(OpenbeamError, LookupError):
+    """Something asked for by name or id does not exist, or is not visible to the caller."""
+
+    status = 404
+    word: ClassVar[str] = "object"
+
+    @classmethod
+    def among(cls, name: str, known: Iterable[str]) -> NotKnown:
+        """Build the error for ``name``, with the nearest of the ``known`` names as a hint."""
+        close = nearest(name, known)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        return cls(f"There is no {cls.word} named {name!r}.{hint}", name=name, nearest=close)
+
+
+class UnknownFunction(NotKnown):
+    """No such function, or no such version of it."""
+
+    word = "function"
+
+
+class UnknownDataset(NotKnown):
+    """No such dataset."""
+
+    word = "dataset"
+
+
+class UnknownEndpoint(NotKnown):
+    """No such endpoint."""
+
+    word = "endpoint"
+
+
+class UnknownTask(NotKnown):
+    """No such task."""
+
+    word = "task"
+
+
+class UnknownRun(NotKnown):
+    """No such run."""
+
+    word = "run"
+
+
+class UnknownFile(NotKnown):
+    """No such file."""
+
+    word = "file"
+
+
+class UnknownUser(NotKnown):
+    """No such user."""
+
+    word = "user"
+
+
+class Refused(OpenbeamError):
+    """The service understood the request and will not carry it out as it is."""
+
+    status = 400
+
+
+class InvalidInput(Refused, ValueError):
+    """A field of the request is missing, malformed or out of bounds."""
+
+    status = 422
+
+
+class InvalidParameter(InvalidInput):
+    """A parameter of a function is out of its range. ``details``: ``parameter``, ``reason``."""
+
+    @classmethod
+    def of(cls, parameter: str, reason: str) -> InvalidParameter:
+        """Build the error for one parameter."""
+        return cls(f"Parameter {parameter!r}: {reason}.", parameter=parameter, reason=reason)
+
+
+class Conflict(Refused):
+    """The name is taken, or the object is not in a state that allows this."""
+
+    status = 409
+
+
+class TooLarge(Refused):
+    """A payload, file or result is over its limit. ``details``: ``limit``, ``size`` in bytes."""
+
+    status = 413
+
+
+class TooMany(Refused):
+    """A rate limit or quota is used up. ``details``: ``retry_after`` in seconds."""
+
+    status = 429
+
+
+class NotSignedIn(Refused, PermissionError):
+    """No token, or one that is expired, revoked or malformed."""
+
+    status = 401
+
+
+class NotAllowed(Refused, PermissionError):
+    """The caller is known but may not do this."""
+
+    status = 403
+
+
+class TaskPending(OpenbeamError):
+    """The result is not there yet. ``details``: ``task_id``, ``state``."""
+
+    status = 409
+
+
+class TaskError(OpenbeamError):
+    """The task ended without a result."""
+
+    status = 424
+
+
+class FunctionRaised(TaskError):
+    """The author's code raised. ``details``: ``type``, ``line``, ``code``, ``traceback`` (author's frames only)."""
+
+
+class ResultRefused(TaskError):
+    """The function returned something that cannot travel: not JSON, not histograms, or too large."""
+
+
+class TimedOut(TaskError):
+    """The task was killed at its time limit. ``details``: ``seconds``."""
+
+
+class WorkerKilled(TaskError):
+    """The worker died under the task (out of memory, killed). ``details``: ``signal``."""
+
+
+class DataUnavailable(TaskError):
+    """A file of the dataset could not be fetched. ``details``: ``uri``."""
+
+
+class ChecksumMismatch(DataUnavailable):
+    """A fetched file is not the one on record. ``details``: ``uri``, ``expected``, ``found``."""
+
+
+class EngineFault(TaskError):
+    """The engine could not run the task, for a reason that is not the author's."""
+
+
+class TaskCancelled(TaskError):
+    """Somebody who may do so stopped the task."""
+
+
+class RunFailed(OpenbeamError):
+    """The run ended without a histogram. ``details``: ``run_id``, ``state``, ``errors``."""
+
+    status = 424
+
+
+class ServiceTrouble(OpenbeamError):
+    """The service could not answer."""
+
+
+class ServiceUnavailable(ServiceTrouble, ConnectionError):
+    """The service cannot be reached. ``details``: ``url``."""
+
+    status = 503
+
+
+class ServiceFault(ServiceTrouble):
+    """The service failed in a way it did not foresee; its log has the details under ``reference``."""
+
+
+def _tree(root: type[OpenbeamError]) -> dict[str, type[OpenbeamError]]:
+    found = {root.__name__: root}
+    for child in root.__subclasses__():
+        found.update(_tree(child))
+    return found
+
+
+def to_json(error: OpenbeamError) -> dict[str, Any]:
+    """Return the wire form of an error: ``{"kind", "message", "details"}``."""
+    return {"kind": type(error).__name__, "message": error.message, "details": error.details}
+
+
+def from_json(data: dict[str, Any]) -> OpenbeamError:
+    """Return the error that ``to_json`` described; a kind of a newer service becomes a plain ``OpenbeamError``."""
+    kind = _tree(OpenbeamError).get(str(data.get("kind")), OpenbeamError)
+    details = data.get("details")
+    return kind(str(data.get("message", "")), **(details if isinstance(details, dict) else {}))

@@ -1,0 +1,193 @@
+"""One request, one checked answer: the wire under ``Client``.
+
+Every answer is either the shape that was asked for or an error of ``openbeam.errors``; nothing of httpx gets out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from openbeam import __version__
+from openbeam.checks import error_of
+from openbeam.errors import InvalidInput, OpenbeamError, ServiceFault, ServiceUnavailable
+from openbeam.home import DEFAULT_URL
+from openbeam.login import find_token
+from openbeam.models import MAX_WAIT
+
+__all__ = ["Transport", "poll"]
+
+T = TypeVar("T")
+
+API = "/api/v1"
+
+# A GET may be asked again when its connection broke: nothing happened, or nothing that matters.
+_PAUSES = (0.1, 0.5)
+_BROKEN = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError)
+
+
+_SHORTEST_POLL = 0.1
+
+
+def poll(ask: Callable[[float], T], done: Callable[[T], bool], timeout: float | None) -> T:
+    """Return what ``ask(wait)`` answers once ``done``, or its last answer after ``timeout`` seconds (None: never)."""
+    end = float("inf") if timeout is None else time.monotonic() + timeout
+    while True:
+        asked = time.monotonic()
+        answer = ask(min(max(end - asked, 0.0), MAX_WAIT))
+        now = time.monotonic()
+        if done(answer) or now >= end:
+            return answer
+        # A service that does not hold the answer is asked ten times a second at most.
+        time.sleep(min(max(_SHORTEST_POLL - (now - asked), 0.0), end - now))
+
+
+def _checked_url(url: str | None) -> httpx.URL:
+    text = (url or os.environ.get("OPENBEAM_URL") or DEFAULT_URL).strip().rstrip("/")
+    try:
+        parsed = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise InvalidInput(f"{text!r} is not a URL: {error}.", field="url") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise InvalidInput(f"{text!r} is not the URL of a service. Write it like {DEFAULT_URL}.", field="url")
+    return parsed
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _json_bytes(body: BaseModel | Mapping[str, Any]) -> bytes:
+    data = body.model_dump() if isinstance(body, BaseModel) else body
+    try:
+        text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"This cannot travel as JSON: {error}. Use numbers, text, lists and dicts.") from error
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The text holds characters that are not Unicode.") from error
+
+
+class Transport:
+    """An HTTP connection to one service, with the caller's token."""
+
+    def __init__(self, url: str | None, token: str | None, timeout: float) -> None:
+        parsed = _checked_url(url)
+        self.url = str(parsed)
+        self.timeout = timeout
+        found = find_token(token)
+        headers = {"User-Agent": f"openbeam/{__version__}", "Accept": "application/json"}
+        if found:
+            headers["Authorization"] = f"Bearer {found}"
+        # A school's proxy leads to the world, not to this machine.
+        self._http = httpx.Client(
+            base_url=self.url, headers=headers, timeout=timeout, trust_env=not _is_loopback(parsed.host)
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, shape: type[T], path: str, *, wait: float = 0.0, **query: Any) -> T:
+        """Return the answer to a GET as ``shape``; ``wait`` is how many seconds the service may think about it."""
+        known = {name: value for name, value in query.items() if value is not None}
+        if wait:
+            known["wait"] = wait
+        request = {"params": known, "timeout": self.timeout + wait}
+        return self._read(shape, self._send_again("GET", path, **request))
+
+    def post(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any]) -> T:
+        """Return the answer to a POST of JSON as ``shape``."""
+        headers = {"Content-Type": "application/json"}
+        return self._read(shape, self._send("POST", path, content=_json_bytes(body), headers=headers))
+
+    def post_stream(self, shape: type[T], path: str, chunks: Iterator[bytes], size: int) -> T:
+        """Return the answer to a POST of ``size`` raw bytes as ``shape``."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        return self._read(shape, self._send("POST", path, content=chunks, headers=headers))
+
+    @contextmanager
+    def stream(
+        self, path: str, *, accept: str, read_timeout: float, headers: Mapping[str, str]
+    ) -> Iterator[httpx.Response]:
+        """Open an answer that comes piece by piece. Errors of the connection are httpx's: the reader reconnects."""
+        timeout = httpx.Timeout(self.timeout, read=read_timeout)
+        with self._http.stream("GET", API + path, headers={**headers, "Accept": accept}, timeout=timeout) as response:
+            if not response.is_success:
+                response.read()
+                raise self._error(response)
+            kind = response.headers.get("Content-Type", "")
+            if not kind.startswith(accept):
+                raise self._strange(f"{kind or 'something'} instead of {accept}")
+            yield response
+
+    def unavailable(self) -> ServiceUnavailable:
+        """Build the error for a service that does not answer."""
+        return ServiceUnavailable(
+            f"Openbeam's service at {self.url} does not answer. Start it with `make up`, or set OPENBEAM_URL.",
+            url=self.url,
+        )
+
+    def _send_again(self, method: str, path: str, **request: Any) -> httpx.Response:
+        for pause in _PAUSES:
+            try:
+                return self._send(method, path, **request)
+            except ServiceUnavailable as error:
+                if not isinstance(error.__cause__, _BROKEN):
+                    raise
+                time.sleep(pause)
+        return self._send(method, path, **request)
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, API + path, **request)
+        except httpx.TimeoutException as error:
+            raise self._timed_out(error) from error
+        except httpx.TransportError as error:
+            raise self.unavailable() from error
+        except httpx.HTTPError as error:
+            raise self._strange(str(error)) from error
+
+    def _timed_out(self, error: httpx.TimeoutException) -> ServiceUnavailable:
+        if isinstance(error, httpx.ConnectTimeout):
+            return self.unavailable()
+        return ServiceUnavailable(
+            f"Openbeam's service at {self.url} took longer than {self.timeout:g} s to answer. Try again later.",
+            url=self.url,
+        )
+
+    def _strange(self, what: str, **details: Any) -> ServiceFault:
+        return ServiceFault(
+            f"What answers at {self.url} does not speak Openbeam: {what}. Check OPENBEAM_URL.",
+            url=self.url,
+            **details,
+        )
+
+    def _read(self, shape: type[T], response: httpx.Response) -> T:
+        if not response.is_success:
+            raise self._error(response)
+        try:
+            return TypeAdapter(shape).validate_json(response.content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise self._strange(f"{where or 'the answer'}: {first['msg']}", status=response.status_code) from error
+
+    def _error(self, response: httpx.Response) -> OpenbeamError:
+        try:
+            data = response.json()["error"]
+            return error_of(str(data["kind"]), str(data["message"]), data.get("details"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return self._strange(f"HTTP {response.status_code} without a reason", status=response.status_code)
