@@ -1,0 +1,1 @@
+"""Z to two muons: a first look at a short-lived particle through what it leaves behind."""

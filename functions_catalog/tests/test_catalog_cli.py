@@ -1,0 +1,116 @@
+"""``openbeam-catalog`` as a person meets it: a process, a service on the wire, one line each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from openbeam.errors import NotAllowed, to_json
+from openbeam.models import Function, FunctionSpec
+from openbeam_catalog.catalog import load_catalog
+
+TOKEN = "obp_lab_secret"
+
+
+@dataclass
+class Service:
+    """The part of the service's wire that publishing needs."""
+
+    url: str = ""
+    functions: dict[str, list[FunctionSpec]] = field(default_factory=dict)
+    answers: list[int] = field(default_factory=list)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    service: Service
+
+    def answer(self, status: int, body: str) -> None:
+        self.service.answers.append(status)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def do_GET(self) -> None:
+        assert self.path == "/api/v1/health"
+        self.answer(200, '{"status": "ok", "version": "0", "database": true, "queue": true, "endpoints": 0}')
+
+    def do_POST(self) -> None:
+        assert self.path == "/api/v1/functions"
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            return self.answer(403, json.dumps({"error": to_json(NotAllowed("You may not publish functions."))}))
+        spec = FunctionSpec.model_validate_json(body)
+        versions = self.service.functions.setdefault(spec.name, [])
+        if not versions or versions[-1] != spec:
+            versions.append(spec)
+            return self.answer(201, self.function(spec).model_dump_json())
+        return self.answer(200, self.function(spec).model_dump_json())
+
+    def function(self, spec: FunctionSpec) -> Function:
+        return Function(
+            **spec.model_dump(),
+            id=f"lab-{spec.name}",
+            version=len(self.service.functions[spec.name]),
+            owner="operator",
+            sha256=hashlib.sha256(spec.source.encode()).hexdigest(),
+            created=datetime.now(UTC),
+        )
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """Return a running service."""
+    served = Service()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ServiceHandler", (Handler,), {"service": served}))
+    served.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield served
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("openbeam-catalog")
+    return subprocess.run(
+        [program, *words], capture_output=True, text=True, env=os.environ | environment, timeout=60, check=False
+    )
+
+
+def test_publish_says_a_line_each_and_may_be_repeated(service: Service) -> None:
+    for status in (201, 200):
+        service.answers.clear()
+        done = run("publish", OPENBEAM_URL=service.url, OPENBEAM_TOKEN=TOKEN)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines() == [f"published {spec.name}@1: {spec.title}" for spec in load_catalog()]
+        assert service.answers == [200, *[status] * len(load_catalog())]
+    assert service.functions == {spec.name: [spec] for spec in load_catalog()}
+
+
+def test_a_refusal_is_one_sentence(service: Service) -> None:
+    done = run("publish", OPENBEAM_URL=service.url, OPENBEAM_TOKEN="obp_other_token")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: You may not publish functions.\n")
+
+
+def test_list_names_every_function_with_its_data() -> None:
+    done = run("list")
+    assert done.stdout.splitlines() == [
+        f"{spec.name}: {spec.title}, for {', '.join(spec.datasets)}" for spec in load_catalog()
+    ]

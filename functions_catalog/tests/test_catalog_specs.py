@@ -1,0 +1,131 @@
+"""The catalog is content: what is published is complete, bounded, and says what it means."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openbeam.errors import UnknownFunction
+from openbeam.models import FunctionKind, FunctionSpec
+from openbeam_catalog.catalog import load_catalog, load_function
+from openbeam_datasets.record import load_record
+
+SPECS = {spec.name: spec for spec in load_catalog()}
+PARAMETERS = [
+    pytest.param(name, field, id=f"{name}.{field}")
+    for name, spec in SPECS.items()
+    for field in spec.parameters["properties"]
+]
+SECTIONS = [
+    "The question",
+    "Background",
+    "What to try",
+    "What you should see",
+    "Questions",
+    "Further reading",
+    "Data",
+]
+IMPORTS = {"awkward", "hist", "numpy", "pydantic", "typing", "vector"}
+
+every = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+
+
+def schema(name: str, field: str) -> dict[str, Any]:
+    found: dict[str, Any] = SPECS[name].parameters["properties"][field]
+    return found
+
+
+def test_the_analyses_are_there() -> None:
+    assert list(SPECS) == ["dimuon_spectrum", "z_mumu"]
+    assert load_function("z_mumu") == SPECS["z_mumu"]
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(UnknownFunction) as caught:
+        load_function("z_mumuu")
+    assert caught.value.details["nearest"][0] == "z_mumu"
+
+
+@every
+def test_what_is_published(spec: FunctionSpec) -> None:
+    assert (spec.kind, spec.entrypoint, spec.public) == (FunctionKind.analysis, "analyze", True)
+    assert all([spec.title, spec.description, spec.tags])
+    assert [load_record(name).name for name in spec.datasets] == spec.datasets
+    assert FunctionSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@every
+def test_the_schema_takes_the_defaults_and_nothing_unknown_is_needed(spec: FunctionSpec) -> None:
+    Draft202012Validator.check_schema(spec.parameters)
+    defaults = {name: field["default"] for name, field in spec.parameters["properties"].items()}
+    Draft202012Validator(spec.parameters).validate(defaults)
+    assert "required" not in spec.parameters
+
+
+@pytest.mark.parametrize(("name", "field"), PARAMETERS)
+def test_every_parameter_can_be_a_control_on_a_page(name: str, field: str) -> None:
+    found = schema(name, field)
+    assert found["title"] != field
+    assert found["description"]
+    if "enum" in found:
+        assert found["default"] in found["enum"]
+        return
+    assert found["type"] in {"number", "integer"}
+    assert found["minimum"] <= found["default"] <= found["maximum"]
+    assert isinstance(found["x-unit"], str)
+    assert 0 < found["x-step"] <= (found["maximum"] - found["minimum"]) / 10
+
+
+@every
+def test_the_source_is_short_and_imports_what_every_engine_has(spec: FunctionSpec) -> None:
+    tree = ast.parse(spec.source)
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= IMPORTS
+    assert len(spec.source.splitlines()) <= 130
+
+
+@every
+def test_a_lesson_has_all_its_sections_in_english(spec: FunctionSpec) -> None:
+    (lesson,) = [lesson for lesson in spec.lessons if lesson.language == "en"]
+    assert lesson.title
+    assert re.findall(r"^## (.+)$", lesson.markdown, re.MULTILINE) == SECTIONS
+    assert not re.search(r"^# ", lesson.markdown, re.MULTILINE)
+
+
+@every
+def test_a_lesson_names_every_slider_and_cites_its_data(spec: FunctionSpec) -> None:
+    for lesson in spec.lessons:
+        for field in spec.parameters["properties"].values():
+            assert f"**{field['title']}**" in lesson.markdown
+        for name in spec.datasets:
+            assert f"https://doi.org/{load_record(name).doi}" in lesson.markdown
+
+
+@every
+def test_a_lesson_folds_its_answers(spec: FunctionSpec) -> None:
+    for lesson in spec.lessons:
+        questions = lesson.markdown.split("## Questions")[1].split("## Further reading")[0]
+        asked = re.findall(r"^\*\*.+\*\*$", questions, re.MULTILINE)
+        folded = re.findall(r"<details><summary>Answer</summary>\n\n.+?\n\n</details>", questions, re.DOTALL)
+        assert len(asked) == len(folded) >= 3
+        assert lesson.markdown.count("<details>") == lesson.markdown.count("</details>") == len(folded)
+
+
+@every
+def test_a_lesson_sets_only_what_can_be_set(spec: FunctionSpec) -> None:
+    """Settings are written in italics in ``What to try``; they must be among the choices."""
+    choices = {str(value) for field in spec.parameters["properties"].values() for value in field.get("enum", [])}
+    for lesson in spec.lessons:
+        tried = lesson.markdown.split("## What to try")[1].split("## What you should see")[0]
+        settings = set(re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", tried))
+        assert settings
+        assert settings <= choices
+
+
+def test_nothing_but_json_goes_out() -> None:
+    assert all(json.loads(json.dumps(spec.parameters)) == spec.parameters for spec in SPECS.values())
