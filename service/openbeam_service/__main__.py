@@ -1,0 +1,5 @@
+"""``python -m openbeam_service``."""
+
+from openbeam_service.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Compute that people lend: its registration, its agent's key, and who sees it."""

@@ -1,0 +1,106 @@
+"""What the service keeps of endpoints: registration, look-up, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from fastapi import Request
+from openbeam.errors import UnknownEndpoint
+from openbeam.models import Endpoint, EndpointSpec, EndpointStatus
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from openbeam_service.database.base import new_id, now
+from openbeam_service.endpoints.models import EndpointRow
+from openbeam_service.identity.keys import public_agent_key
+from openbeam_service.identity.models import OAuthClientRow
+from openbeam_service.identity.principal import Principal
+from openbeam_service.identity.scopes import AGENT_SCOPE
+
+__all__ = ["ONLINE_FOR", "count_waiting", "find", "is_online", "listed", "register", "shown"]
+
+ONLINE_FOR: Final = timedelta(seconds=15)
+"""An endpoint whose agent has not called for longer is offline."""
+
+
+def is_online(row: EndpointRow) -> bool:
+    """Tell whether the endpoint's agent has called lately."""
+    return row.last_seen is not None and now() - row.last_seen <= ONLINE_FOR
+
+
+def count_waiting(request: Request, endpoint_id: str) -> int:
+    """Return how many tasks wait in an endpoint's queue."""
+    from openbeam_service.tasks.queue import waiting  # tasks import endpoints
+
+    return waiting(request.app, endpoint_id)
+
+
+def register(db: Session, owner_id: str, spec: EndpointSpec) -> tuple[EndpointRow, bool]:
+    """Add an endpoint, or give the owner's endpoint of this name its new key. Return it, and True when it is new.
+
+    Raises
+    ------
+    InvalidInput
+        When the key is not a public EC key on P-256.
+
+    """
+    key = public_agent_key(spec.key)
+    row = db.scalar(select(EndpointRow).where(EndpointRow.owner_id == owner_id, EndpointRow.name == spec.name))
+    is_new = row is None
+    if row is None:
+        client = OAuthClientRow(
+            id=new_id(),
+            name=spec.name,
+            owner_id=owner_id,
+            grant_type="client_credentials",
+            auth_method="private_key_jwt",
+            scopes=[AGENT_SCOPE],
+        )
+        row = EndpointRow(id=client.id, name=spec.name, owner_id=owner_id, client=client)
+        db.add(row)
+    row.client.key = key
+    row.client.active = True
+    row.description = spec.description
+    row.public = spec.public
+    db.flush()
+    return row, is_new
+
+
+def listed(db: Session, visible: ColumnElement[bool]) -> Sequence[EndpointRow]:
+    """Return the visible endpoints, by name."""
+    query = select(EndpointRow).options(joinedload(EndpointRow.owner)).where(visible)
+    return db.scalars(query.order_by(EndpointRow.name, EndpointRow.created)).all()
+
+
+def find(db: Session, visible: ColumnElement[bool], caller: Principal, ref: str) -> EndpointRow:
+    """Return the visible endpoint with this id or name; the caller's own comes before somebody else's of that name.
+
+    Raises
+    ------
+    UnknownEndpoint
+        Names the nearest visible names.
+
+    """
+    query = select(EndpointRow).where(visible, or_(EndpointRow.id == ref, EndpointRow.name == ref))
+    own_first = (EndpointRow.owner_id != caller.user_id, EndpointRow.created)
+    row = db.scalar(query.order_by(*own_first).limit(1))
+    if row is None:
+        raise UnknownEndpoint.among(ref, db.scalars(select(EndpointRow.name).where(visible)))
+    return row
+
+
+def shown(request: Request, row: EndpointRow) -> Endpoint:
+    """Return an endpoint as people see it."""
+    return Endpoint(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        owner=row.owner.name,
+        public=row.public,
+        online=is_online(row),
+        last_seen=row.last_seen,
+        status=EndpointStatus.model_validate(row.status) if row.status else None,
+        waiting=count_waiting(request, row.id),
+    )

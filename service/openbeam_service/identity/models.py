@@ -1,0 +1,101 @@
+"""Tables of identity: people, their tokens, OAuth clients, and the short-lived secrets of signing in.
+
+No secret is stored: passwords as argon2id, all random secrets as SHA-256.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from openbeam.models import Role
+from sqlalchemy import Enum, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from openbeam_service.database.base import Base, new_id, now
+
+__all__ = ["AssertionRow", "AuthorizationCodeRow", "OAuthClientRow", "PersonalTokenRow", "SetupLinkRow", "UserRow"]
+
+
+class UserRow(Base):
+    """A person. Without a password they cannot use the sign-in page; their tokens work all the same."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=16))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    active: Mapped[bool] = mapped_column(default=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class PersonalTokenRow(Base):
+    """A token ``obp_<id>_<secret>`` that somebody uses from a program."""
+
+    __tablename__ = "personal_tokens"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]]
+    expires: Mapped[datetime]
+    created: Mapped[datetime] = mapped_column(default=now)
+    last_used: Mapped[datetime | None]
+
+
+class OAuthClientRow(Base):
+    """A program that may ask for tokens: the portal (with a secret), or an endpoint's agent (with a key)."""
+
+    __tablename__ = "oauth_clients"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(64))
+    owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    """Whose agent this is; None for the portal."""
+    grant_type: Mapped[str] = mapped_column(String(32))
+    """The one grant type it may use."""
+    auth_method: Mapped[str] = mapped_column(String(32))
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    key: Mapped[dict[str, Any] | None]
+    """Public JWK of an agent."""
+    redirect_uris: Mapped[list[str]] = mapped_column(default=list)
+    scopes: Mapped[list[str]]
+    active: Mapped[bool] = mapped_column(default=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class AuthorizationCodeRow(Base):
+    """An authorization code on its way through a browser. Used once, within a minute."""
+
+    __tablename__ = "authorization_codes"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    redirect_uri: Mapped[str] = mapped_column(String(1000))
+    scope: Mapped[str] = mapped_column(String(1000))
+    nonce: Mapped[str | None] = mapped_column(String(300))
+    challenge: Mapped[str] = mapped_column(String(128))
+    auth_time: Mapped[datetime]
+    expires: Mapped[datetime] = mapped_column(index=True)
+
+
+class SetupLinkRow(Base):
+    """The one-time link by which the first administrator chooses a password. There is at most one."""
+
+    __tablename__ = "setup_links"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class AssertionRow(Base):
+    """A signed assertion that an agent has used already; kept until it would have expired anyway."""
+
+    __tablename__ = "assertions"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of client id and ``jti``."""
+    expires: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,1 @@
+"""The OAuth2/OIDC issuer, on Authlib's framework-neutral authorization server."""

@@ -1,0 +1,129 @@
+# mypy: disallow-subclassing-any=False
+# Authlib has no types.
+"""The issuer: Authlib's authorization server, made anew for each request around its database session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
+from authlib.oauth2.rfc6749 import JsonRequest
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from authlib.oauth2.rfc9207 import IssuerParameter
+from authlib.oidc.rpinitiated import EndSessionEndpoint
+from fastapi.responses import JSONResponse, Response
+from joserfc.jwk import KeySet
+from sqlalchemy.orm import Session
+
+from openbeam_service.identity.keys import ALGORITHM, IssuerKeys
+from openbeam_service.identity.models import OAuthClientRow, UserRow
+from openbeam_service.identity.oauth.adapter import Client, FormRequest, Person, Received
+from openbeam_service.identity.oauth.assertion import AgentAssertion
+from openbeam_service.identity.oauth.grants import AgentGrant, CodeGrant, IdTokens, S256Only
+from openbeam_service.identity.scopes import AGENT_SCOPE, PORTAL_SCOPES
+from openbeam_service.settings import Settings
+
+__all__ = ["AuthorizationServer"]
+
+
+class _AccessTokens(JWTBearerTokenGenerator):
+    """RFC 9068 access tokens for one audience: the REST API."""
+
+    def __init__(self, settings: Settings, keys: IssuerKeys) -> None:
+        lives = {
+            CodeGrant.GRANT_TYPE: settings.portal_token_seconds,
+            AgentGrant.GRANT_TYPE: settings.agent_token_seconds,
+        }
+        super().__init__(settings.url, alg=ALGORITHM, expires_generator=lambda _client, grant: lives[grant])
+        self._keys = keys
+
+    def get_jwks(self) -> KeySet:
+        """Return the signing key."""
+        return self._keys.key_set
+
+    def get_audiences(self, client: Client, user: Person | None, scope: str) -> str:
+        """Return the one audience, whatever was asked."""
+        del client, user, scope
+        return self._keys.audience
+
+    def get_extra_claims(self, client: Client, grant_type: str, user: Person | None, scope: str) -> dict[str, Any]:
+        """Add nothing: role and state are read from the database at each call."""
+        del client, grant_type, user, scope
+        return {}
+
+
+class _IssuerInAnswer(IssuerParameter):
+    """RFC 9207: ``iss`` in the answer of ``/oauth/authorize``. Authlib's own knows Flask's responses only."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def add_issuer_parameter(self, authorization_server: AuthorizationServer, response: Response) -> None:
+        """Add it to the address that the browser is sent to."""
+        del authorization_server
+        if location := response.headers.get("location"):
+            response.headers["location"] = add_params_to_uri(location, {"iss": self._issuer})
+
+
+class _EndSession(EndSessionEndpoint):
+    """Sign-out that a client asks for; the page itself forgets the session."""
+
+    def get_server_jwks(self) -> KeySet:
+        """Return the key that signed our ID tokens."""
+        keys: IssuerKeys = self.server.keys
+        return keys.key_set
+
+    def get_algorithms(self) -> list[str]:
+        """Return the one algorithm."""
+        return [ALGORITHM]
+
+    def end_session(self, end_session_request: Any) -> None:
+        """Do nothing more."""
+
+
+class AuthorizationServer(AuthlibServer):
+    """Knows two clients' ways: the portal (code, PKCE, secret) and agents (signed assertion)."""
+
+    def __init__(self, settings: Settings, keys: IssuerKeys, db: Session, auth_time: datetime | None = None) -> None:
+        super().__init__(scopes_supported=[*PORTAL_SCOPES, AGENT_SCOPE])
+        self.settings = settings
+        self.keys = keys
+        self.db = db
+        self.auth_time = auth_time
+        self.register_token_generator("default", _AccessTokens(settings, keys))
+        self.register_client_auth_method(
+            AgentAssertion.CLIENT_AUTH_METHOD, AgentAssertion(db, [f"{settings.url}/oauth/token", settings.url])
+        )
+        self.register_grant(CodeGrant, [S256Only(required=True), IdTokens(settings, keys)])
+        self.register_grant(AgentGrant)
+        self.register_endpoint(_EndSession)
+        self.register_extension(_IssuerInAnswer(settings.url))
+
+    def query_client(self, client_id: str) -> Client | None:
+        """Return an active client whose owner, if it has one, has an open account."""
+        row = self.db.get(OAuthClientRow, client_id)
+        if row is None or not row.active:
+            return None
+        owner = self.db.get(UserRow, row.owner_id) if row.owner_id else None
+        return Client(row) if row.owner_id is None or (owner and owner.active) else None
+
+    def save_token(self, token: dict[str, Any], request: FormRequest) -> None:
+        """Store nothing: access tokens are signed and short, and there are no refresh tokens."""
+
+    def create_oauth2_request(self, request: Received | FormRequest) -> FormRequest:
+        """Wrap a request; leave one alone that is wrapped already."""
+        return request if isinstance(request, FormRequest) else FormRequest(self.settings.url, request)
+
+    def create_json_request(self, request: Any) -> JsonRequest:
+        """Refuse: no endpoint of ours takes JSON."""
+        raise NotImplementedError
+
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Response:
+        """Return Authlib's answer as ours."""
+        kind = JSONResponse if isinstance(body, dict) else Response
+        return kind(body, status, dict(headers))
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: we listen to no signal."""

@@ -1,0 +1,127 @@
+"""Who calls: the dependency by which every route knows its caller and says which scopes it needs.
+
+::
+
+    caller: Annotated[Principal, Security(principal, scopes=["tasks:run"])]
+
+Role and active state come from the database at each call, so taking them away works at once. The look-up has a
+session of its own, closed before the route starts: a route that waits for half a minute holds no connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final, NoReturn
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from openbeam.errors import NotAllowed, NotSignedIn
+from openbeam.models import Role
+from sqlalchemy.orm import Session
+
+from openbeam_service.identity import tokens
+from openbeam_service.identity.keys import IssuerKeys
+from openbeam_service.identity.models import OAuthClientRow, UserRow
+from openbeam_service.identity.scopes import AGENT_SCOPE, cap
+
+__all__ = ["Principal", "authenticate", "optional_principal", "principal"]
+
+_bearer: Final = HTTPBearer(
+    auto_error=False, description="An access token of this service, or a personal token `obp_…`."
+)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The caller of one request: a person, or an endpoint's agent (``endpoint_id`` set, ``role`` None)."""
+
+    user_id: str
+    """The person; for an agent, the endpoint's owner."""
+    name: str
+    role: Role | None
+    scopes: frozenset[str]
+    client_id: str
+    """``portal``, an endpoint's id, or ``token:<id>`` for a personal token."""
+    endpoint_id: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """True for a person whose role and token both say so."""
+        return self.role is Role.admin and "admin" in self.scopes
+
+
+def _refuse(message: str) -> NoReturn:
+    raise NotSignedIn(message, reason="invalid_token")
+
+
+def _person(db: Session, user_id: str, scopes: Iterable[str], client_id: str) -> Principal:
+    user = db.get(UserRow, user_id)
+    if user is None or not user.active:
+        _refuse("This account is closed. Ask an administrator.")
+    return Principal(user.id, user.name, user.role, cap(scopes, user.role), client_id)
+
+
+def _bearer_of_jwt(db: Session, keys: IssuerKeys, token: str) -> Principal:
+    claims = keys.verify_access_token(token)
+    client = db.get(OAuthClientRow, claims.client_id)
+    if client is None or not client.active:
+        _refuse("The program that holds this token is not registered any more. Register it again.")
+    if client.owner_id is None:
+        return _person(db, claims.sub, claims.scopes, client.id)
+    owner = db.get(UserRow, client.owner_id)
+    if claims.sub != client.id or owner is None or not owner.active:
+        _refuse("The owner of this endpoint has no open account. Ask an administrator.")
+    scopes = frozenset({AGENT_SCOPE}).intersection(claims.scopes)
+    return Principal(owner.id, owner.name, None, scopes, client.id, endpoint_id=client.id)
+
+
+def _bearer_of_personal_token(db: Session, token: str) -> Principal:
+    row = tokens.find(db, token)
+    if row is None:
+        _refuse("This personal token is not known, or has expired. Ask for a new one.")
+    tokens.mark_used(db, row)
+    return _person(db, row.user_id, row.scopes, f"token:{row.id}")
+
+
+def authenticate(request: Request, token: str, needed: Iterable[str] = ()) -> Principal:
+    """Return the caller that a bearer token stands for.
+
+    Raises
+    ------
+    NotSignedIn
+        When the token is malformed, expired, revoked or not for this service.
+    NotAllowed
+        When it lacks one of the needed scopes.
+
+    """
+    with request.app.state.sessions.begin() as db:
+        if token.startswith(tokens.PREFIX):
+            caller = _bearer_of_personal_token(db, token)
+        else:
+            caller = _bearer_of_jwt(db, request.app.state.issuer_keys, token)
+    missing = sorted(set(needed) - caller.scopes)
+    if missing:
+        who = f"The role {caller.role}" if caller.role else "An agent"
+        raise NotAllowed(f"{who} with this token may not do this. It needs: {', '.join(missing)}.", scope=missing)
+    return caller
+
+
+def optional_principal(
+    needed: SecurityScopes,
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal | None:
+    """Return the caller, or None when the request carries no token at all."""
+    return None if credentials is None else authenticate(request, credentials.credentials, needed.scopes)
+
+
+def principal(
+    needed: SecurityScopes,
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    """Return the caller; refuse a request without a token, or one whose token lacks a scope."""
+    if credentials is None:
+        raise NotSignedIn("Sign in first: this needs a token.")
+    return authenticate(request, credentials.credentials, needed.scopes)

@@ -1,0 +1,156 @@
+"""Sign-in, sign-out, and the one-time page of the first administrator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import structlog
+from authlib.oauth2.rfc6749 import OAuth2Error
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+from openbeam.errors import Conflict, InvalidInput, OpenbeamError, TooMany
+
+from openbeam_service.database import Db
+from openbeam_service.identity import passwords, store
+from openbeam_service.identity.browser import check_form, form_token, safe_next, sign_in, signed_in
+from openbeam_service.identity.models import UserRow
+from openbeam_service.identity.oauth.adapter import Received, received
+from openbeam_service.identity.oauth.server import AuthorizationServer
+from openbeam_service.pages import message, page
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+Form = Annotated[Received, Depends(received)]
+_log = structlog.get_logger("openbeam.identity")
+
+
+def _onward(request: Request, target: str) -> RedirectResponse:
+    """Go where the person was going, or to the portal."""
+    return RedirectResponse(safe_next(target) or request.app.state.settings.portal_url, 303)
+
+
+# ------------------------------------------------------------------------------------------------ sign-in
+def _sign_in_page(request: Request, target: str, name: str = "", error: OpenbeamError | None = None) -> Response:
+    return page(
+        request,
+        "login",
+        error.status if error else 200,
+        token=form_token(request),
+        next=target,
+        name=name,
+        error=str(error) if error else "",
+    )
+
+
+@router.get("/login")
+def login_page(request: Request, next: str = "") -> Response:  # noqa: A002  the name that addresses carry
+    """Show the sign-in form."""
+    return _sign_in_page(request, next)
+
+
+@router.post("/login")
+async def login(request: Request, db: Db, form: Form) -> Response:
+    """Check name and password; wrong ones are counted."""
+    fields = check_form(request, form)
+    name, target = fields.get("name", "").strip().lower(), fields.get("next", "")
+    address = request.client.host if request.client else ""
+    state = request.app.state
+    try:
+        state.tries_by_address.spend(address)
+        state.tries_by_name.spend(f"{name} {address}")
+    except TooMany as error:
+        _log.warning("sign-in refused", user=name, address=address)
+        refused = _sign_in_page(request, target, name, error)
+        refused.headers["Retry-After"] = str(error.details["retry_after"])
+        return refused
+    user: UserRow | None = await run_in_threadpool(store.find_user, db, name)
+    right = await passwords.verify(user.password_hash if user and user.active else None, fields.get("password", ""))
+    if user is None or not right:
+        _log.info("sign-in failed", user=name, address=address)
+        wrong = InvalidInput("The user name or the password is wrong.")
+        return _sign_in_page(request, target, name, wrong)
+    state.tries_by_name.forgive(f"{name} {address}")
+    _log.info("signed in", user=name, address=address)
+    sign_in(request, user)
+    return _onward(request, target)
+
+
+# ------------------------------------------------------------------------------------------------ sign-out
+def _end_session(request: Request, db: Db, asked: Received) -> tuple[bool, str]:
+    """Return whether a client of ours asks (so that no question is needed), and where to go afterwards."""
+    state = request.app.state
+    server = AuthorizationServer(state.settings, state.issuer_keys, db)
+    try:
+        ending: Any = server.validate_endpoint_request("end_session", asked)
+    except (OAuth2Error, ValueError):
+        return False, state.settings.portal_url
+    return not ending.needs_confirmation, ending.redirect_uri or state.settings.portal_url
+
+
+@router.get("/logout")
+def logout_page(request: Request, db: Db, form: Form) -> Response:
+    """Sign out when a client of ours asks with its ID token; else ask the person."""
+    sure, target = _end_session(request, db, form)
+    if sure:
+        request.session.clear()
+        return RedirectResponse(target, 303)
+    now = signed_in(request, db)
+    if now is None:
+        return message(request, "You are signed out", "", href=target, label="Go to the portal")
+    return page(request, "logout", token=form_token(request), name=now[0].name)
+
+
+@router.post("/logout")
+def logout(request: Request, form: Form) -> Response:
+    """Sign out."""
+    check_form(request, form)
+    request.session.clear()
+    return RedirectResponse("/logout", 303)
+
+
+# ------------------------------------------------------------------------------------------------ first set-up
+def _link_is_gone(request: Request) -> Response:
+    text = "It works once. If you run this service, the command openbeam-service setup-link makes a new one."
+    return message(request, "This link has been used or replaced", text, 404, href="/login", label="Sign in")
+
+
+def _set_up_page(request: Request, name: str = "", error: OpenbeamError | None = None) -> Response:
+    return page(
+        request,
+        "setup",
+        error.status if error else 200,
+        token=form_token(request),
+        name=name,
+        min_length=passwords.MIN_LENGTH,
+        error=str(error) if error else "",
+    )
+
+
+@router.get("/setup/{secret}")
+def setup_page(request: Request, db: Db, secret: str) -> Response:
+    """Show the form by which the first administrator chooses a name and a password."""
+    return _set_up_page(request) if store.is_setup_link(db, secret) else _link_is_gone(request)
+
+
+@router.post("/setup/{secret}")
+async def setup(request: Request, db: Db, form: Form, secret: str) -> Response:
+    """Make the first administrator and sign them in."""
+    fields = check_form(request, form)
+    name, password = fields.get("name", "").strip().lower(), fields.get("password", "")
+    if not await run_in_threadpool(store.is_setup_link, db, secret):
+        return _link_is_gone(request)
+    try:
+        passwords.check_new(password, fields.get("again", ""))
+        hashed = await passwords.hash_in_turn(password)
+        user = await run_in_threadpool(store.use_setup_link, db, secret, name, hashed)
+    except (InvalidInput, Conflict) as error:
+        db.rollback()
+        return _set_up_page(request, name, error)
+    if user is None:
+        return _link_is_gone(request)
+    request.app.state.vault.setup_link.unlink(missing_ok=True)
+    _log.info("administrator made", user=name)
+    sign_in(request, user)
+    return _onward(request, "")

@@ -1,0 +1,55 @@
+"""Personal tokens, ``obp_<id>_<secret>``: for notebooks, scripts and this machine's own programs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from openbeam_service.database.base import now
+from openbeam_service.identity.models import PersonalTokenRow, UserRow
+from openbeam_service.identity.scopes import ROLE_SCOPES
+from openbeam_service.identity.secret import digest, make_secret, same
+
+__all__ = ["PREFIX", "find", "make", "mark_used"]
+
+PREFIX: Final = "obp_"
+_NOTED_EVERY: Final = timedelta(minutes=5)
+"""How coarse ``last_used`` is: a write at every call would cost more than the call."""
+
+
+def make(db: Session, user: UserRow, *, days: int, scopes: Iterable[str] | None = None) -> str:
+    """Return a new token of a person, by default with all that their role may do. It is shown this once."""
+    db.execute(delete(PersonalTokenRow).where(PersonalTokenRow.expires < now()))
+    secret = make_secret()
+    row = PersonalTokenRow(
+        id=secrets.token_hex(8),
+        user_id=user.id,
+        secret_hash=digest(secret),
+        scopes=sorted(ROLE_SCOPES[user.role] if scopes is None else scopes),
+        expires=now() + timedelta(days=days),
+    )
+    db.add(row)
+    db.flush()
+    return f"{PREFIX}{row.id}_{secret}"
+
+
+def find(db: Session, token: str) -> PersonalTokenRow | None:
+    """Return the row of a token that is well-formed, known and not expired."""
+    row_id, _, secret = token.removeprefix(PREFIX).partition("_")
+    row = db.get(PersonalTokenRow, row_id)
+    if row is None or not same(secret, row.secret_hash) or row.expires <= now():
+        return None
+    return row
+
+
+def mark_used(db: Session, row: PersonalTokenRow) -> None:
+    """Note that the token is in use, at most every five minutes."""
+    moment = now()
+    if row.last_used is None or moment - row.last_used > _NOTED_EVERY:
+        row.last_used = moment
+        db.flush()

@@ -1,0 +1,1 @@
+"""What people publish: functions, datasets and files."""

@@ -1,0 +1,79 @@
+"""Everything that can be set from outside, read from the environment (``OPENBEAM_…``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from authlib.common.security import is_secure_transport
+from openbeam.home import DEFAULT_PORTAL_URL, DEFAULT_URL, Home
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+_DEFAULT_PORT: Final = 8600
+
+
+def _home(value: Any) -> Home:
+    return value if isinstance(value, Home) else Home(Path(value).resolve())
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("must look like https://beam.example.org, without a path")
+    if not is_secure_transport(value):
+        raise ValueError("must be https:// unless it is on this machine: passwords and tokens travel over it")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+class Settings(BaseSettings):
+    """Settings of the service. Every one has a default that works on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENBEAM_", frozen=True, extra="forbid")
+
+    home: Annotated[Home, NoDecode, BeforeValidator(_home)] = Field(default_factory=Home.from_env)
+    """Data directory (``OPENBEAM_HOME``)."""
+    url: Origin = DEFAULT_URL
+    """Public URL of the service, and the issuer of its tokens."""
+    bind: str | None = None
+    """``host:port`` to listen on, where that is not in the URL: behind a proxy."""
+    portal_url: Origin = DEFAULT_PORTAL_URL
+    """Public URL of the portal."""
+    database: str = Field(default_factory=lambda known: f"sqlite:///{known['home'].database}")
+    """SQLAlchemy URL."""
+    valkey: str = Field(default_factory=lambda known: f"unix://{known['home'].socket('valkey')}")
+    """URL of the queue's server."""
+    lease_seconds: Annotated[float, Field(gt=0)] = 6.0
+    """How long an agent holds a task without a sign of life."""
+    sweep_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How often lost leases are looked for."""
+    max_upload_bytes: Annotated[int, Field(gt=0)] = 2 * 1024**3
+    """Largest file that may be uploaded."""
+    max_json_bytes: Annotated[int, Field(gt=0)] = 24 * 1024**2
+    """Largest body of any other request."""
+    token_days: Annotated[int, Field(gt=0, le=3650)] = 90
+    """Life of a personal token, unless its maker says otherwise."""
+    portal_token_seconds: Annotated[int, Field(gt=0)] = 8 * 3600
+    """Life of an access token of the portal: a school day."""
+    agent_token_seconds: Annotated[int, Field(gt=0)] = 15 * 60
+    """Life of an access token of an agent."""
+    code_seconds: Annotated[int, Field(gt=0)] = 60
+    """Life of an authorization code."""
+
+    @property
+    def audience(self) -> str:
+        """The ``aud`` of every access token: the REST API."""
+        return f"{self.url}/api/v1"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on: ``bind``, else those of an ``http://`` URL, else this machine's port 8600."""
+        address = self.bind or (self.url if self.url.startswith("http:") else f"127.0.0.1:{_DEFAULT_PORT}")
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        return parts.hostname or "127.0.0.1", parts.port or _DEFAULT_PORT

@@ -1,0 +1,12 @@
+"""Every feature's tables: ``metadata`` knows them all, because this module imports them all."""
+
+from openbeam_service.database.base import Base
+from openbeam_service.endpoints import models as endpoints
+from openbeam_service.identity import models as identity
+from openbeam_service.registry import models as registry
+from openbeam_service.runs import models as runs
+from openbeam_service.tasks import models as tasks
+
+__all__ = ["endpoints", "identity", "metadata", "registry", "runs", "tasks"]
+
+metadata = Base.metadata

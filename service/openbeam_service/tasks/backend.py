@@ -1,0 +1,194 @@
+"""What routes and the sweeper do with tasks: a transaction in the database, then the queue, then news for who waits.
+
+The order matters. The database decides; a crash right after its commit leaves the queue behind, and the sweeper, or the
+next lease, finds that out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+from openbeam.errors import ServiceUnavailable
+from openbeam.models import (
+    LeasedTask,
+    RenewReply,
+    RenewRequest,
+    ResultsReply,
+    ResultsRequest,
+    Run,
+    RunSubmit,
+    Task,
+    TaskSubmit,
+)
+from openbeam.states import RunState
+from redis import RedisError
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from openbeam_service.identity.principal import Principal
+from openbeam_service.runs import planning
+from openbeam_service.runs import store as runs
+from openbeam_service.runs.gather import Gatherer
+from openbeam_service.runs.live import Live
+from openbeam_service.runs.models import RunRow
+from openbeam_service.tasks import lost, store
+from openbeam_service.tasks.leasing import lend
+from openbeam_service.tasks.notify import Notifier
+from openbeam_service.tasks.presence import Presence
+from openbeam_service.tasks.queue import Lease, Lost, TaskQueue
+from openbeam_service.tasks.renewal import note
+from openbeam_service.tasks.results import read_all, settle
+
+__all__ = ["Backend", "queue_answers"]
+
+_log = structlog.get_logger("openbeam.tasks")
+
+
+@contextmanager
+def queue_answers() -> Iterator[None]:
+    """Turn a queue that does not answer into an error that people and agents understand.
+
+    Raises
+    ------
+    ServiceUnavailable
+        Ask again in a moment.
+
+    """
+    try:
+        yield
+    except RedisError as error:
+        raise ServiceUnavailable("The queue does not answer. Try again in a moment.") from error
+
+
+class Backend:
+    """All of the machinery behind the routes. Methods block: call them in a thread."""
+
+    def __init__(self, sessions: sessionmaker[Session], queue: TaskQueue) -> None:
+        self.sessions = sessions
+        self.queue = queue
+        self.presence = Presence(sessions)
+        self.notifier = Notifier(queue)
+        self.live = Live(queue)
+        self.gatherer = Gatherer(sessions, self.live, self.notifier, self.dispatch)
+
+    # ------------------------------------------------------------------------------------------ people
+    def submit_call(self, caller: Principal, submit: TaskSubmit) -> Task:
+        """Add a call and put it into its queue; raises as ``store.add_call`` does."""
+        with self.sessions() as db:
+            task = store.add_call(db, caller, submit)
+            shown = store.shown_task(task)
+            db.commit()
+        self.dispatch(planning.ToQueue(task.endpoint_id, back=[task.id]))
+        return shown
+
+    def submit_run(self, caller: Principal, submit: RunSubmit) -> Run:
+        """Add a run, and plan it when all is known of its files; raises as ``runs.store.add_run`` does."""
+        with self.sessions() as db:
+            run = runs.add_run(db, caller, submit)
+            to_queue = planning.advance(db, run.id)
+            db.commit()
+            (shown,) = runs.shown_runs(db, [run])
+        self.dispatch(to_queue)
+        self.gatherer.touch([run.id])
+        return shown
+
+    # ------------------------------------------------------------------------------------------ agents
+    def lend(self, endpoint_id: str, task_ids: Sequence[str]) -> list[LeasedTask]:
+        """Turn tasks that were taken out of the queue into what the agent gets; fewer when some have ended."""
+        leases = self.queue.start(endpoint_id, task_ids)
+        if not leases:
+            return []
+        with self.sessions() as db:
+            lent = lend(db, endpoint_id, leases)
+            db.commit()
+        if lent.ended:
+            self.queue.finish(endpoint_id, lent.ended)
+        self._tell(lent.ended_tasks, lent.runs)
+        return lent.tasks
+
+    def renew(self, endpoint_id: str, request: RenewRequest) -> RenewReply:
+        """Prolong leases, and note what goes on under them."""
+        self.presence.seen(endpoint_id, request.status)
+        if not request.leases:
+            return RenewReply(stop=[])
+        alive = self.queue.renew(endpoint_id, [Lease(ref.task_id, ref.lease_id) for ref in request.leases])
+        with self.sessions() as db:
+            renewed = note(db, endpoint_id, request.leases, alive)
+            db.commit()
+        self.gatherer.touch(renewed.runs)
+        return RenewReply(stop=renewed.stop)
+
+    def settle(self, endpoint_id: str, request: ResultsRequest) -> ResultsReply:
+        """Take the outcomes of tasks; those whose lease is gone are thrown away."""
+        outcomes = request.outcomes
+        if not outcomes:
+            return ResultsReply(accepted=[], fenced=[])
+        with self.sessions() as db:
+            said = read_all(db, endpoint_id, outcomes)
+        alive = self.queue.alive(endpoint_id, [Lease(outcome.task_id, outcome.lease_id) for outcome in outcomes])
+        with self.sessions() as db:
+            settled = settle(db, endpoint_id, outcomes, said, alive)
+            db.commit()
+        self._tell([lease.task_id for lease in settled.finished], settled.runs)
+        self.queue.finish(endpoint_id, settled.finished)
+        if settled.again:
+            self._try_again(endpoint_id, settled.again)
+        for task in settled.released:
+            self.dispatch(planning.ToQueue(task.endpoint_id, front=[task.id]))
+        if settled.looked:
+            self.gatherer.touch(self.active_runs(RunState.planning))
+        return ResultsReply(accepted=settled.accepted, fenced=settled.fenced)
+
+    # ------------------------------------------------------------------------------------------ queue
+    def dispatch(self, to_queue: planning.ToQueue | None) -> None:
+        """Put tasks that are in the database into their queue. When it is away, the sweeper does so later."""
+        if to_queue is None:
+            return
+        try:
+            if to_queue.front:
+                self.queue.enqueue(to_queue.endpoint_id, to_queue.front, front=True)
+            if to_queue.back:
+                self.queue.enqueue(to_queue.endpoint_id, to_queue.back)
+        except RedisError as error:
+            _log.warning("tasks wait for the queue's server", endpoint=to_queue.endpoint_id, reason=str(error))
+
+    def note_lost(self, leases: Sequence[Lost]) -> None:
+        """Note leases that the queue has found to be lost."""
+        if leases:
+            _log.warning("leases were lost", tasks=[one.task_id for one in leases])
+            with self.sessions() as db:
+                noted = lost.mark_lost(db, leases)
+                db.commit()
+            self._tell(noted.ended, noted.runs)
+
+    def remember_forgotten(self) -> None:
+        """Put into their queues again what the database waits for and Valkey knows nothing of."""
+        with self.sessions() as db:
+            forgotten = lost.find_forgotten(db, self.queue)
+        for endpoint_id, task_ids in forgotten.items():
+            with self.sessions() as db:
+                noted = lost.mark_forgotten(db, task_ids)
+                db.commit()
+            _log.warning("the queue had forgotten tasks", endpoint=endpoint_id, tasks=sorted(noted.queued))
+            self.queue.enqueue(endpoint_id, [task_id for task_id in task_ids if task_id in noted.queued])
+            self.gatherer.touch(noted.runs)
+
+    def active_runs(self, *states: RunState) -> Sequence[str]:
+        """Return the ids of all runs in these states."""
+        with self.sessions() as db:
+            return db.scalars(select(RunRow.id).where(RunRow.state.in_(states))).all()
+
+    def _try_again(self, endpoint_id: str, leases: Sequence[Lease]) -> None:
+        again = self.queue.retry(endpoint_id, leases)
+        given_up = {lease.task_id for lease in leases} - again
+        if given_up:
+            with self.sessions() as db:
+                noted = lost.give_up(db, given_up)
+                db.commit()
+            self._tell(noted.ended, noted.runs)
+
+    def _tell(self, task_ids: Iterable[str], run_ids: Iterable[str]) -> None:
+        self.notifier.tell(task_ids)
+        self.gatherer.touch(run_ids)
