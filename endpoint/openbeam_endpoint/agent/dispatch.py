@@ -1,0 +1,90 @@
+"""The way of one task: its files, its tenant's engine, its outcome. The body is decoded and handed on, never opened."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from functools import partial
+
+import structlog
+from openbeam.errors import EngineFault, OpenbeamError
+from openbeam.models import LeasedTask, TaskProblem
+
+from openbeam_endpoint.agent.held import Held, Leases, Stage
+from openbeam_endpoint.agent.outbox import Outbox
+from openbeam_endpoint.agent.problems import problem_of
+from openbeam_endpoint.agent.tenants import Tenants
+from openbeam_endpoint.keeper import Keeper
+
+__all__ = ["Dispatcher"]
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    """Gives each leased task a job that ends with an outcome. Belongs to the event loop's thread.
+
+    ``only`` is the one tenant that may run here, when nothing protects the machine from code.
+    """
+
+    def __init__(
+        self, leases: Leases, keeper: Keeper, tenants: Tenants, outbox: Outbox, *, only: str | None = None
+    ) -> None:
+        self._leases = leases
+        self._keeper = keeper
+        self._tenants = tenants
+        self._outbox = outbox
+        self._only = only
+
+    def take(self, task: LeasedTask) -> None:
+        """Start the job of a leased task."""
+        if held := self._leases.add(task):
+            held.job = asyncio.get_running_loop().create_task(self._work(held))
+            held.job.add_done_callback(partial(self._finish, held))
+
+    def stop(self, task_id: str, lease_id: str) -> None:
+        """Forget a task whose lease is gone, unless it was leased again in the meantime."""
+        held = self._leases.get(task_id)
+        if held and held.lease_id == lease_id:
+            self._leases.remove(held)
+            self._outbox.drop(held)
+            if held.job:
+                held.job.cancel()
+
+    def give_back(self) -> None:
+        """Stop every job; its outcome is a problem that a retry mends."""
+        for held in self._leases.all():
+            if held.stage is not Stage.ended:
+                self._outbox.put(held, problem_of(EngineFault("The endpoint was stopped.")))
+                if held.job:
+                    held.job.cancel()
+
+    async def _work(self, held: Held) -> bytes | TaskProblem:
+        task = held.task
+        if self._only and task.tenant != self._only:
+            return problem_of(EngineFault("This endpoint has no isolation: it serves its owner only."), retry=False)
+        held.activity = partial(self._keeper.activity, task.files)
+        await self._keeper.fetch(task.files)
+        held.activity = lambda: "waiting for an engine"
+        async with self._tenants.engine(task.tenant) as engine:
+            self._leases.move(held, Stage.engaged)
+            running = partial(self._leases.start, held)
+            reply = await engine.run(task.lease_id, base64.b64decode(task.body), task.timeout, running)
+        if reply.problem is None and reply.body is None:
+            raise EngineFault("The engine gave no answer.")
+        return reply.problem or reply.body or b""
+
+    def _finish(self, held: Held, job: asyncio.Task[bytes | TaskProblem]) -> None:
+        if job.cancelled():
+            return
+        error = job.exception()
+        if error is None:
+            outcome = job.result()
+        elif isinstance(error, OpenbeamError):
+            outcome = problem_of(error)
+        else:
+            log.error("a task's job failed", task=held.id, exc_info=error)
+            outcome = problem_of(EngineFault("The endpoint failed at this task. Its log has the reason."))
+        if isinstance(outcome, TaskProblem):
+            log.info("a task has no result", task=held.id, kind=outcome.kind, retry=outcome.retry)
+        self._outbox.put(held, outcome)

@@ -1,0 +1,194 @@
+"""The agent of one endpoint, from its folder to its end.
+
+::
+
+    service  <--HTTP--  link  <--  leasing, outbox
+                                      |
+                                  dispatcher  -->  keeper (files), tenants (engines)
+
+One event loop owns all of it. Threads do what blocks: transfers, starting and ending engines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from openbeam import __version__
+from openbeam.errors import OpenbeamError
+from openbeam.models import EndpointStatus, Isolation
+from openbeam_datasets.files import FileCache
+from openbeam_datasets.locate import ServiceFiles
+
+from openbeam_endpoint.agent.dispatch import Dispatcher
+from openbeam_endpoint.agent.held import Leases
+from openbeam_endpoint.agent.lease import Leasing
+from openbeam_endpoint.agent.link import Link, patiently
+from openbeam_endpoint.agent.log import configure as configure_log
+from openbeam_endpoint.agent.outbox import Outbox
+from openbeam_endpoint.agent.tenants import Tenants
+from openbeam_endpoint.config import Config
+from openbeam_endpoint.engines import Engine, choose_isolation, environment_digest
+from openbeam_endpoint.folder import Folder
+from openbeam_endpoint.identity import Tokens
+from openbeam_endpoint.keeper import Keeper
+
+__all__ = ["Agent", "run"]
+
+log = structlog.get_logger()
+
+_GOODBYE_SECONDS: Final = 1.5
+_END_SECONDS: Final = 3.0
+_LEAST_PREFETCH: Final = 2
+
+
+class Agent:
+    """One endpoint at work. Make it and run it inside an event loop."""
+
+    def __init__(self, folder: Folder, config: Config, isolation: Isolation) -> None:
+        self._folder = folder
+        self._config = config
+        self._isolation = isolation
+        self._workers = config.slots
+        identity = folder.identity()
+        tokens = Tokens(config.url, identity.endpoint_id, folder.key())
+        cache = FileCache(folder.files, mirror=config.mirror, service=ServiceFiles(config.url, tokens.get))
+        status = EndpointStatus(
+            workers=self._workers, isolation=isolation, environment=environment_digest(), version=__version__
+        )
+        self._link = Link(config.url, tokens)
+        # A few tasks more than workers, so that a worker that is done finds its next one here.
+        leases = Leases(self._workers + max(_LEAST_PREFETCH, self._workers))
+        self._outbox = Outbox(self._link, leases)
+        self._keeper = Keeper(cache)
+        self._tenants = Tenants(
+            self._engine,
+            warm=config.warm_tenant or identity.owner_id,
+            most=config.max_engines,
+            idle_seconds=config.engine_idle_seconds,
+        )
+        only = identity.owner_id if isolation is Isolation.none else None
+        self._dispatcher = Dispatcher(leases, self._keeper, self._tenants, self._outbox, only=only)
+        self._leasing = Leasing(self._link, leases, self._dispatcher, status)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then give back what is not done and end the engines.
+
+        Raises
+        ------
+        NotSignedIn, NotAllowed
+            When the service does not want this endpoint (any more).
+        EngineFault
+            When the warm engine cannot be started at all.
+
+        """
+        try:
+            await _together(asyncio.FIRST_COMPLETED, stop.wait(), self._work())
+        finally:
+            await self._end()
+
+    async def _work(self) -> None:
+        # An engine takes seconds to start, and a service that starts at the same time takes some too.
+        await _together(asyncio.FIRST_EXCEPTION, patiently()(self._link.sign_in), self._tenants.warm_up())
+        log.info("ready", workers=self._workers, isolation=self._isolation.value, service=self._config.url)
+        await _together(
+            asyncio.FIRST_COMPLETED,
+            self._leasing.ask_for_work(),
+            self._leasing.renew(),
+            self._outbox.send_all(),
+            self._tenants.keep_warm(),
+            self._tenants.watch(),
+        )
+
+    async def _end(self) -> None:
+        self._dispatcher.give_back()
+        self._keeper.close()
+        await asyncio.gather(self._tenants.close(), self._say_goodbye())
+        await self._link.close()
+
+    async def _say_goodbye(self) -> None:
+        # A service that is away finds out by itself when the leases run out.
+        with suppress(OpenbeamError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self._outbox.send_rest()
+
+    def _engine(self, tenant: str) -> Engine:
+        return Engine(
+            name=f"{self._config.name}-{tenant}",
+            data=self._folder.files,
+            workers=self._workers,
+            isolation=self._isolation,
+            scratch=self._folder.scratch,
+        )
+
+
+async def _together(until: str, *coroutines: Coroutine[Any, Any, object]) -> None:
+    """Run all until one ends, or one fails, or all have ended; stop the others, and raise what was raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=until)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _end_in_time(code: int) -> None:
+    """End the process in three seconds at the latest: a transfer or an engine that hangs does not hold it up."""
+    timer = threading.Timer(_END_SECONDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+
+
+async def _main(folder: Folder, config: Config, isolation: Isolation) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    agent = Agent(folder, config, isolation)
+
+    def on_signal(number: int) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        _end_in_time(0)
+        stop.set()
+        # The second time is meant.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, os._exit, 1)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        await agent.run(stop)
+    finally:
+        if not stop.is_set():
+            _end_in_time(1)
+
+
+def run(folder: Folder) -> None:
+    """Run the agent of a configured endpoint until a signal ends it.
+
+    Raises
+    ------
+    InvalidInput
+        When its settings are wrong.
+    Conflict
+        When it runs already.
+    NotSignedIn, NotAllowed, EngineFault
+        As ``Agent.run``.
+
+    """
+    configure_log()
+    config = folder.config()
+    with folder.alone():
+        isolation = choose_isolation(config.isolation)
+        folder.files.mkdir(exist_ok=True)
+        # What an agent that was killed could not clear away.
+        shutil.rmtree(folder.scratch, ignore_errors=True)
+        folder.scratch.mkdir(exist_ok=True)
+        asyncio.run(_main(folder, config, isolation))

@@ -1,0 +1,148 @@
+"""The settings of one endpoint: ``config.toml``, with the environment on top.
+
+The file is written with a comment above each setting, so that an owner can change it without another page open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from openbeam.errors import InvalidInput, nearest
+from openbeam.home import DEFAULT_URL
+from openbeam.models import Model, Name
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+__all__ = ["ENVIRONMENT", "Config", "WantedIsolation", "load", "make", "write"]
+
+WantedIsolation = Literal["auto", "docker", "bubblewrap", "none"]
+
+ENVIRONMENT: Final = {
+    "url": "OPENBEAM_URL",
+    "workers": "OPENBEAM_WORKERS",
+    "isolation": "OPENBEAM_ISOLATION",
+    "mirror": "OPENBEAM_OPENDATA_MIRROR",
+}
+"""Settings that an environment variable overrides, and its name."""
+
+_KEY: Final = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=")
+
+
+class Config(Model):
+    """Settings of one endpoint. A description is the comment above the setting in ``config.toml``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Name = Field(description="The name that people choose this endpoint by.")
+    description: Annotated[str, StringConstraints(max_length=1_000)] = Field(
+        default="", description="One sentence for people who choose an endpoint."
+    )
+    public: bool = Field(default=False, description="true: whoever has an account may use it. false: its owner only.")
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")] = Field(
+        default=DEFAULT_URL, description="The Openbeam service that this endpoint works for."
+    )
+    workers: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="Tasks at once. Without this line: one a core."
+    )
+    isolation: WantedIsolation = Field(
+        default="auto",
+        description="What keeps users' code from this machine: docker, bubblewrap, auto (the first one that works),\n"
+        "or none, which protects nothing and so serves only functions of the owner.",
+    )
+    mirror: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
+        default=None, description="A folder, http(s):// or root:// address to read instead of CERN's open data storage."
+    )
+    max_engines: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2,
+        description="Authors whose code may run at once. Each has an engine with workers of its own.",
+    )
+    engine_idle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=120, description="An author's engine without work ends after this many seconds."
+    )
+    warm_tenant: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None, description="Id of the author whose engine is always ready. Without this line: the owner."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _without_last_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @property
+    def slots(self) -> int:
+        """Workers of one engine."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+def _sentence(error: Mapping[str, Any], key: str) -> str:
+    if error["type"] == "extra_forbidden":
+        close = nearest(key, Config.model_fields)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        return f"there is no setting {key!r}.{hint}"
+    if error["type"] == "missing":
+        return f"the setting {key!r} is missing."
+    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}."
+
+
+def make(values: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Config:
+    """Return the checked settings. ``places`` says where a key's value comes from, for the error's sake.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the place and the key of the first value that is wrong. ``details``: ``key``.
+
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        place = (places or {}).get(key, "")
+        raise InvalidInput(f"{place}{': ' if place else ''}{_sentence(first, key)}", key=key) from None
+
+
+def load(path: Path, *, with_environment: bool = True) -> Config:
+    """Return the settings of a ``config.toml``, with the environment on top.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read, is not TOML, or a value is wrong; names the line, the key or the variable.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{path} is not TOML: {error}.", path=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}.", path=str(path)) from None
+    places = {"name": str(path)}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := _KEY.match(line):
+            places[match[1]] = f"{path}, line {number}"
+    for key, variable in ENVIRONMENT.items() if with_environment else ():
+        if value := os.environ.get(variable):
+            values[key], places[key] = value, variable
+    return make(values, places)
+
+
+def _toml(value: str | float | bool) -> str:
+    # JSON's strings, numbers and booleans are TOML's, but for pairs of surrogates and a DEL as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def write(path: Path, config: Config) -> None:
+    """Write the settings, each below its comment; one that is not set is written as a comment."""
+    lines = [f"# Settings of the endpoint {config.name}. They are read when it starts.", ""]
+    for key, field in Config.model_fields.items():
+        value = getattr(config, key)
+        lines += [f"# {line}" for line in (field.description or "").splitlines()]
+        lines += [f"# {key} =" if value is None else f"{key} = {_toml(value)}", ""]
+    path.write_text("\n".join(lines), encoding="utf-8")

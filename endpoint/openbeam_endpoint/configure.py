@@ -1,0 +1,60 @@
+"""Make an endpoint known: its folder, its key, its settings, and its registration with the service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from openbeam.home import Home
+from openbeam.models import EndpointSpec
+
+from openbeam_endpoint import config as settings
+from openbeam_endpoint.config import Config
+from openbeam_endpoint.folder import Folder
+from openbeam_endpoint.identity import Identity, load_key, make_key, public_jwk
+
+__all__ = ["configure"]
+
+_PRIVATE: Final = 0o700
+_SERVICE_SECONDS: Final = 60.0
+
+
+def configure(home: Home, name: str, given: Mapping[str, Any]) -> Folder:
+    """Return the folder of the endpoint, registered for whoever the caller's token says.
+
+    ``given`` are settings to write; those of an endpoint that was configured before stay, and so does its key. The
+    service is waited for up to a minute.
+
+    Raises
+    ------
+    InvalidInput
+        When a setting is wrong.
+    ServiceUnavailable, NotSignedIn, NotAllowed
+        When the service does not answer, or does not let the caller register an endpoint.
+
+    """
+    folder = Folder(home.endpoint(name))
+    # An endpoint works for the service that it is registered with, also when the variable is not set any more.
+    here = {"url": url} if (url := os.environ.get(settings.ENVIRONMENT["url"])) else {}
+    kept = settings.load(folder.config_path, with_environment=False) if folder.config_path.exists() else None
+    config = settings.make({**(kept.model_dump() if kept else {}), "name": name, **here, **given})
+    folder.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    folder.path.chmod(_PRIVATE)
+    if config != kept:
+        settings.write(folder.config_path, config)
+    key = load_key(folder.key_path) if folder.key_path.exists() else make_key(folder.key_path)
+    _register(folder, config, public_jwk(key))
+    return folder
+
+
+def _register(folder: Folder, config: Config, key: dict[str, str]) -> None:
+    # The client is needed for this alone; an agent that is known to the service starts without it.
+    from openbeam.client import Client
+
+    spec = EndpointSpec(name=config.name, key=key, description=config.description, public=config.public)
+    with Client(url=config.url) as client:
+        client.wait_for_service(_SERVICE_SECONDS)
+        owner = client.whoami()
+        endpoint = client.register_endpoint(spec)
+    Identity(endpoint_id=endpoint.id, url=config.url, owner=owner.name, owner_id=owner.id).save(folder.identity_path)

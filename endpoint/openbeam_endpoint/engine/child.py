@@ -1,0 +1,134 @@
+"""A forked child's life: shut in, one task, one answer, the end.
+
+The child keeps one open file besides its standard streams: the leash, by which the zygote hands it the socket that its
+task comes from and its answer goes to.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+import numpy as np
+from openbeam.errors import DataUnavailable, EngineFault, FunctionRaised, OpenbeamError, TaskError
+
+from openbeam_endpoint import wire
+from openbeam_endpoint.engine import kernel
+from openbeam_endpoint.engine.execute import execute
+from openbeam_endpoint.engine.output import Output
+from openbeam_endpoint.engine.problems import answer, problem_of
+from openbeam_endpoint.sandbox.settings import OUTPUT_TAIL, Settings
+
+__all__ = ["live"]
+
+_LEASH: Final = 3
+_FIRST_TO_GO: Final = "900"
+_MOST_FILES: Final = 1024
+
+
+def live(parent: int, leash: int, home: Path, settings: Settings) -> NoReturn:
+    """Be the child: called once, right after the fork, with the leash's descriptor; never returns."""
+    status = 1
+    with suppress(BaseException):
+        os.setsid()
+        kernel.die_with_parent(parent)
+        _keep_only(leash)
+        _enter(home)
+        _limit(settings)
+        output = Output(OUTPUT_TAIL)
+        connection = _await_task()
+        if connection is not None:
+            with connection:
+                status = _serve(connection, home, settings, output)
+    os._exit(status)
+
+
+def _keep_only(leash: int) -> None:
+    os.dup2(leash, _LEASH, inheritable=False)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.closerange(_LEASH + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _await_task() -> socket.socket | None:
+    with socket.socket(fileno=_LEASH) as leash:
+        _, descriptors, _, _ = socket.recv_fds(leash, 1, 1)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+        return socket.socket(fileno=descriptor)
+    return None
+
+
+def _enter(home: Path) -> None:
+    os.umask(0o077)
+    home.mkdir(mode=0o700)
+    os.chdir(home)
+    os.environ["HOME"] = os.environ["TMPDIR"] = str(home)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    # Every child has the zygote's generator otherwise, and "random" numbers would be the same in every chunk.
+    np.random.seed()  # noqa: NPY002 - the one that an author's np.random.normal() uses
+
+
+def _limit(settings: Settings) -> None:
+    kernel.no_new_privileges()
+    # When the machine runs out of memory, the kernel should take a task and not the engine.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+    limits = {
+        resource.RLIMIT_DATA: _data_now() + settings.memory,
+        resource.RLIMIT_NPROC: settings.processes,
+        resource.RLIMIT_FSIZE: settings.disk,
+        resource.RLIMIT_NOFILE: _MOST_FILES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, limit in limits.items():
+        _, hard = resource.getrlimit(kind)
+        most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def _data_now() -> int:
+    """Return the bytes that the zygote had allocated: a task's allowance comes on top."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
+
+
+def _serve(connection: socket.socket, home: Path, settings: Settings, output: Output) -> int:
+    request = wire.receive(connection)
+    if request is None:
+        return 1
+    frame = _answer(request[1], settings, output)
+    os.chdir("/")
+    shutil.rmtree(home, ignore_errors=True)
+    connection.sendall(frame)
+    return 0
+
+
+def _answer(body: bytes, settings: Settings, output: Output) -> bytes:
+    try:
+        result = execute(body, settings.data)
+    except FunctionRaised as error:
+        error.details["output"] = output.close()
+        return wire.encode(answer(problem_of(error)))
+    except TaskError as error:
+        return wire.encode(answer(problem_of(error)))
+    except FileNotFoundError as error:
+        # It was cleared away between fetching and reading; the agent fetches it again.
+        gone = DataUnavailable(
+            f"The file {error} is not at the endpoint any more. Start the run again.", uri=str(error)
+        )
+        return wire.encode(answer(problem_of(gone, retry=True)))
+    except OpenbeamError as error:
+        return wire.encode(answer(problem_of(EngineFault(error.message, **error.details))))
+    except Exception as error:  # noqa: BLE001 - no fault of the author's is told as one of theirs
+        print(error, file=sys.stderr)  # noqa: T201
+        return wire.encode(answer(problem_of(EngineFault(f"The engine failed: {type(error).__name__}: {error}"))))
+    return wire.encode(answer(None), result)

@@ -1,0 +1,229 @@
+"""The zygote: a process that has everything imported, and forks itself once for each task.
+
+A worker connects, sends ``{"task"}`` with the socket that the child shall talk through, and listens. It hears
+``{"status"}`` (as ``subprocess`` counts it: negative for a signal) when the child has ended. When the worker hangs up,
+or the engine cancels the task, the child is killed, and with it whatever it left behind. One child is always forked
+ahead, so that the next task need not wait for a fork.
+
+One thread, one loop: a fork copies no lock that another thread holds.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from openbeam_endpoint import wire
+from openbeam_endpoint.engine import kernel
+from openbeam_endpoint.engine.child import live
+from openbeam_endpoint.engine.preload import warm
+from openbeam_endpoint.sandbox.settings import Settings
+
+__all__ = ["run"]
+
+_LONGEST_REQUEST: Final = 4096
+_MOST_SWEEPS: Final = 50
+_CANCELLED_KEPT: Final = 1024
+_READ: Final = 64 * 1024
+
+
+@dataclass(eq=False)
+class _Child:
+    """A child. ``ended`` becomes readable when it has; ``line`` is the connection of the worker whose task it has."""
+
+    pid: int
+    ended: int
+    leash: socket.socket
+    home: Path
+    task: str = ""
+    line: socket.socket | None = None
+
+
+def run(settings: Settings, control: socket.socket, address: Path) -> None:
+    """Be the zygote until the engine goes away: import, warm up, say ``up``, and fork."""
+    warm(settings.scratch)
+    kernel.adopt_orphans()
+    gc.collect()
+    # Frozen objects are not touched by a child's collector, so their memory stays shared.
+    gc.freeze()
+    kernel.give_back_memory()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address))
+        listener.listen(settings.workers + 1)
+        control.sendall(wire.encode({"op": "up"}))
+        _Zygote(settings, control, listener).loop()
+
+
+class _Zygote:
+    def __init__(self, settings: Settings, control: socket.socket, listener: socket.socket) -> None:
+        self._settings = settings
+        self._control = control
+        self._listener = listener
+        self._decoder = wire.Decoder()
+        self._lines: dict[int, socket.socket] = {}
+        self._children: dict[int, _Child] = {}
+        self._spare: _Child | None = None
+        self._cancelled: dict[str, None] = {}
+        self._cleaners: set[int] = set()
+        self._done_with: list[int] = []
+        self._count = 0
+        self._poll = select.epoll()
+        for source in (control, listener):
+            self._poll.register(source, select.EPOLLIN)
+
+    def loop(self) -> None:
+        """Serve until the engine hangs up."""
+        self._spare = self._fork()
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._control.fileno():
+                    if not self._obey():
+                        return
+                elif descriptor == self._listener.fileno():
+                    self._accept()
+                else:
+                    self._attend(descriptor)
+            # Only now may a number be used again: what was polled above speaks of the old ones.
+            while self._done_with:
+                os.close(self._done_with.pop())
+
+    def _obey(self) -> bool:
+        data = self._control.recv(_READ)
+        for head, _ in self._decoder.feed(data):
+            self._cancel(head["task"])
+        return bool(data)
+
+    def _cancel(self, task: str) -> None:
+        # It may be on its way to a worker still: remembered, so that it is not started.
+        self._cancelled[task] = None
+        while len(self._cancelled) > _CANCELLED_KEPT:
+            del self._cancelled[next(iter(self._cancelled))]
+        for child in set(self._children.values()):
+            if child.task == task:
+                _kill(child.pid)
+
+    def _accept(self) -> None:
+        line, _ = self._listener.accept()
+        self._lines[line.fileno()] = line
+        self._poll.register(line, select.EPOLLIN | select.EPOLLRDHUP)
+
+    def _attend(self, descriptor: int) -> None:
+        if descriptor in self._lines:
+            self._request(self._lines.pop(descriptor))
+        elif descriptor in self._children:
+            child = self._children[descriptor]
+            # Ended or hung up on: a kill does no harm to the ended.
+            _kill(child.pid)
+            if descriptor == child.ended:
+                self._bury(child)
+            else:
+                self._poll.unregister(descriptor)
+
+    def _request(self, line: socket.socket) -> None:
+        data, descriptors, _, _ = socket.recv_fds(line, _LONGEST_REQUEST, 1)
+        try:
+            task = str(json.loads(data)["task"])
+            if task not in self._cancelled:
+                self._hand_over(task, line, descriptors[0])
+                return
+            _tell(line, {"status": -signal.SIGKILL})
+        except (ValueError, LookupError, TypeError, OSError):
+            _tell(line, {"status": None})
+        finally:
+            for given in descriptors:
+                os.close(given)
+        self._drop(line.detach())
+
+    def _drop(self, descriptor: int) -> None:
+        # Closing alone would leave it in the poll for as long as a forked child has a copy.
+        with suppress(FileNotFoundError):
+            self._poll.unregister(descriptor)
+        self._done_with.append(descriptor)
+
+    def _hand_over(self, task: str, line: socket.socket, connection: int) -> None:
+        child, self._spare = self._spare or self._fork(), None
+        socket.send_fds(child.leash, [b"x"], [connection])
+        child.task, child.line = task, line
+        self._children[line.fileno()] = child
+        self._poll.modify(line, select.EPOLLRDHUP)
+        self._control.sendall(wire.encode({"op": "running", "task": task}))
+
+    def _fork(self) -> _Child:
+        self._count += 1
+        home = self._settings.scratch / f"task-{self._count}"
+        leash, theirs = socket.socketpair()
+        zygote = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            live(zygote, theirs.fileno(), home, self._settings)
+        theirs.close()
+        child = _Child(pid, os.pidfd_open(pid), leash, home)
+        self._children[child.ended] = child
+        self._poll.register(child.ended, select.EPOLLIN)
+        return child
+
+    def _bury(self, child: _Child) -> None:
+        _, status = os.waitpid(child.pid, 0)
+        del self._children[child.ended]
+        self._sweep()
+        child.leash.close()
+        self._drop(child.ended)
+        if child.line is not None:
+            del self._children[child.line.fileno()]
+            _tell(child.line, {"status": os.waitstatus_to_exitcode(status)})
+            self._drop(child.line.detach())
+        if child.home.exists():
+            self._clear(child.home)
+        if self._spare in (None, child):
+            self._spare = self._fork()
+
+    def _sweep(self) -> None:
+        """End the processes that left their family: they are the zygote's children now.
+
+        Raises
+        ------
+        OSError
+            When they are born faster than they can be ended; then the engine has to go.
+
+        """
+        self._cleaners = {pid for pid in self._cleaners if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+        for _ in range(_MOST_SWEEPS):
+            strays = kernel.children() - {child.pid for child in self._children.values()} - self._cleaners
+            if not strays:
+                return
+            for stray in strays:
+                _kill(stray)
+                os.waitpid(stray, 0)
+        raise OSError("processes of a task do not end")
+
+    def _clear(self, home: Path) -> None:
+        # In a process of its own: a folder can be made so that clearing it takes long.
+        pid = os.fork()
+        if pid == 0:
+            with suppress(BaseException):
+                shutil.rmtree(home, ignore_errors=True)
+            os._exit(0)
+        self._cleaners.add(pid)
+
+
+def _kill(pid: int) -> None:
+    """Kill a process and its group. The process must not have been waited for: then its id is nobody else's."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _tell(line: socket.socket, message: dict[str, Any]) -> None:
+    # The worker may be gone.
+    with suppress(OSError):
+        line.sendall(json.dumps(message).encode())

@@ -1,0 +1,50 @@
+"""How an engine is asked to run: made by the trusted side, read inside the sandbox."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+__all__ = ["OUTPUT_TAIL", "Settings"]
+
+OUTPUT_TAIL: Final = 8 * 1024
+"""Bytes kept of what a function printed, and of its traceback."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an engine was asked to run."""
+
+    socket: Path
+    """The agent's unix socket."""
+    data: Path
+    """The file cache, read-only in a sandbox."""
+    scratch: Path
+    """A folder for the engine's own files and the tasks' working folders."""
+    workers: int
+    memory: int
+    """Bytes that one process of a task may allocate."""
+    processes: int
+    """Processes and threads that the engine's user may have."""
+    crowd: int
+    """Processes in the whole sandbox before the engine gives up; 0 does not count them."""
+    disk: int
+    """Bytes that one file of a task may have."""
+    encrypted: int
+    """1 where others on the machine could reach Parsl's ports."""
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Settings:
+        """Return the settings of a command line that ``command`` made."""
+        parser = argparse.ArgumentParser(prog="openbeam-engine")
+        for field in fields(cls):
+            convert = Path if field.type == "Path" else int
+            parser.add_argument(f"--{field.name}", type=convert, required=True)
+        return cls(**vars(parser.parse_args(arguments)))
+
+    def command(self) -> list[str]:
+        """Return the command line's arguments."""
+        return [f"--{field.name}={getattr(self, field.name)}" for field in fields(self)]
