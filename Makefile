@@ -1,0 +1,58 @@
+# Two commands do everything: `make up` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := sdk datasets functions_catalog service endpoint portal
+# $(call compile,FILE): the one way the lock is made; --no-header and --no-emit-* keep machine and registry out of it.
+compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) \
+	--no-emit-package openbeam --no-emit-package openbeam-datasets -o $(1)
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test test-system check lock footprint clean
+
+help:  ## list what can be done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/uv:
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Openbeam needs Python 3.11 to 3.13; name one with make PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	awk '/^[a-z]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
+
+# The stamp is redone when the lock or a pyproject changes.
+$(VENV)/.installed: requirements.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) | $(BIN)/uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	touch $@
+
+install: $(VENV)/.installed  ## make .venv at the versions of requirements.lock
+
+up: install  ## start everything on this machine and run the main job; Ctrl-C stops it
+	@launch/up
+
+test: install  ## run the whole test suite
+	@tests/install-chromium
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not system"
+
+test-system: install  ## tests that need root, Docker or a server from Debian
+	@tests/install-chromium
+	$(BIN)/pytest -m system
+
+check: install  ## style, types, import rules, lock
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@cp requirements.lock $(VENV)/requirements.lock && $(call compile,$(VENV)/requirements.lock)
+	@cmp -s requirements.lock $(VENV)/requirements.lock || \
+		{ echo "requirements.lock is not in step with the pyproject files. Run: make lock"; exit 1; }
+
+footprint: install  ## measure times and memory of the started stack
+	$(BIN)/python tests/footprint.py
+
+lock: | $(BIN)/uv  ## resolve the newest versions into requirements.lock
+	rm -f requirements.lock && $(call compile,requirements.lock)
+
+clean:  ## remove the environment and the data directory
+	rm -rf $(VENV) .openbeam

@@ -1,0 +1,169 @@
+"""The whole stack as a user starts it: ``launch/up`` in a process of its own, with a home and ports of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from openbeam import Client
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAMS = {"valkey-server", "openbeam-service", "openbeam-endpoint", "openbeam-portal"}
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user made for a test."""
+
+    name: str
+    password: str
+    token: str
+
+
+@dataclass
+class Stack:
+    """One started Openbeam."""
+
+    home: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    seen: dict[tuple[int, float], psutil.Process] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.portal_url = f"http://127.0.0.1:{free_port()}"
+        path = f"{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}"
+        own = {"OPENBEAM_HOME": str(self.home), "OPENBEAM_URL": self.url, "OPENBEAM_PORTAL_URL": self.portal_url}
+        drop = {name for name in os.environ if name.startswith("OPENBEAM_")}
+        kept = {name: value for name, value in os.environ.items() if name not in drop}
+        self.environment = kept | own | {"PATH": path} | self.extra
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> float:
+        """Start, wait for the account line of the first run, and return the seconds that took."""
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [REPOSITORY / "launch" / "up"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        self.wait_for_line(r"2,304 of 2,304 events", 120)
+        seconds = time.monotonic() - began
+        self.look()
+        return seconds
+
+    def _read(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_for_line(self, pattern: str, seconds: float) -> str:
+        """Return the first line of the terminal that matches, or fail with all of the terminal."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in list(self.lines):
+                if re.search(pattern, line):
+                    return line
+            assert self.process is not None
+            assert self.process.poll() is None, f"stopped by itself:\n{self.terminal()}"
+            time.sleep(0.05)
+        raise AssertionError(f"no line like {pattern!r} within {seconds} s:\n{self.terminal()}\n{self.logs()}")
+
+    def terminal(self) -> str:
+        """Return all that the terminal has shown."""
+        return "\n".join(self.lines)
+
+    def logs(self) -> str:
+        """Return the end of each program's log."""
+        ends = (
+            f"== {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in (self.home / "log").glob("*.log")
+        )
+        return "\n".join(ends)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process of this stack that runs now."""
+        assert self.process is not None
+        try:
+            top = psutil.Process(self.process.pid)
+            return [top, *top.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def look(self) -> None:
+        """Remember the processes of now, so that a later check can tell whether one was left."""
+        for process in self.processes():
+            self.seen[process.pid, process.create_time()] = process
+
+    def program(self, name: str) -> psutil.Process:
+        """Return the supervised program whose command names ``name``."""
+        assert self.process is not None
+        for child in psutil.Process(self.process.pid).children():
+            if any(name in part for part in child.cmdline()):
+                return child
+        raise AssertionError(f"{name} does not run:\n{self.logs()}")
+
+    def stop(self) -> list[str]:
+        """Press Ctrl-C, wait, and return what is left running (nothing, when all is well)."""
+        assert self.process is not None
+        self.look()
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGINT)
+            self.process.wait(40)
+        deadline = time.monotonic() + 5
+        while (left := self.left()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for process in left:
+            process.kill()
+        return [f"{process.pid} {process.name()}" for process in left]
+
+    def left(self) -> list[psutil.Process]:
+        """Return the remembered processes that still run."""
+        return [
+            process
+            for process in self.seen.values()
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        ]
+
+    def run_tool(
+        self, *command: str, stdin: str | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of our command lines against this stack."""
+        return subprocess.run(
+            command, env=self.environment, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def person(self, role: str) -> Person:
+        """Make a user with a password and a personal token, by the administrator's command line."""
+        name, password = f"{role}-{secrets.token_hex(3)}", secrets.token_urlsafe(12)
+        made = self.run_tool(
+            "openbeam-service", "user", "add", name, "--role", role, "--password-stdin", stdin=password
+        )
+        assert made.returncode == 0, made.stderr
+        token = self.run_tool("openbeam-service", "token", name)
+        assert token.returncode == 0, token.stderr
+        return Person(name, password, token.stdout.strip())
+
+    def client(self, token: str | None = None) -> Client:
+        """Return a client; without a token, the operator's."""
+        return Client(url=self.url, token=token or (self.home / "tokens" / "operator").read_text().strip())
