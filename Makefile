@@ -20,10 +20,12 @@ $(BIN)/uv:
 	awk '/^[a-z]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
 
-# The stamp is redone when the lock or a pyproject changes.
+# The stamp is redone when the lock or a pyproject changes. Bytecode is made now: a sandbox sees all of it read-only and
+# would compile everything again at every start.
 $(VENV)/.installed: requirements.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) | $(BIN)/uv
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --compile-bytecode --require-hashes requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
 install: $(VENV)/.installed  ## make .venv at the versions of requirements.lock

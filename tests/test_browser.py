@@ -38,7 +38,7 @@ def page(chromium: str) -> Iterator[Page]:
 def sign_in(page: Page, stack: Stack, name: str, password: str) -> None:
     page.goto(stack.portal_url)
     page.get_by_role("button", name="Sign in").first.click()
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Catalog")).to_be_visible()

@@ -65,7 +65,7 @@ def test_no_function_is_longer_than_a_page() -> None:
     import ast
 
     for name in tracked():
-        if not name.endswith(".py"):
+        if not name.endswith(".py") or "/migrations/versions/" in name:  # written by Alembic: a statement a table
             continue
         for node in ast.walk(ast.parse((REPOSITORY / name).read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

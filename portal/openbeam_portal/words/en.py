@@ -1,0 +1,177 @@
+"""English."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+# ------------------------------------------------------------------------------------------------ everywhere
+NAME: Final = "Openbeam"
+CATALOG: Final = "Catalog"
+MY_RUNS: Final = "My runs"
+ANALYSIS: Final = "Analysis"
+SIGN_IN: Final = "Sign in"
+SIGN_OUT: Final = "Sign out"
+ACCOUNT: Final = "Account"
+TRY_AGAIN: Final = "Try again"
+
+# ------------------------------------------------------------------------------------------------ welcome
+WELCOME_TITLE: Final = "Beam time for everyone"
+WELCOME: Final = (
+    "Pick a question about the smallest things there are, move a slider, and watch the answer fill in from real "
+    "collisions recorded at CERN. Openbeam finds the events and computes on machines that others lend, "
+    "so all you need is this page."
+)
+WELCOME_FIGURE: Final = (
+    "The mass of pairs of muons in the first 100,000 events of a record of the CMS experiment: "
+    "every peak is a particle. "
+)
+WELCOME_SOURCE: Final = "CERN Open Data, doi:10.7483/OPENDATA.CMS.LVG5.QT81"
+SIGN_IN_AWAY: Final = (
+    "Signing in does not work right now. Wait a minute and try again, or tell whoever runs Openbeam here."
+)
+SIGN_IN_AWAY_TITLE: Final = "Openbeam does not answer"
+
+# ------------------------------------------------------------------------------------------------ trouble
+SERVICE_AWAY_TITLE: Final = "Openbeam does not answer"
+SERVICE_AWAY: Final = (
+    "Your work is safe. Wait a minute and try again; if it stays like this, tell whoever runs Openbeam here."
+)
+SERVICE_FAULT: Final = (
+    "Something went wrong in the service. Try again; if it happens twice, tell whoever runs Openbeam here the "
+    "reference {reference}."
+)
+UNEXPECTED: Final = (
+    "Something went wrong here. Reload the page; if it happens again, tell whoever runs Openbeam here the "
+    "reference {reference}."
+)
+REFUSED: Final = (
+    "You are signed in, but the service does not accept it. Sign out and in again, or ask a teacher for access."
+)
+SIGNING_IN_AGAIN: Final = "Your sign-in has run out. One moment …"
+
+# ------------------------------------------------------------------------------------------------ catalog
+CATALOG_TITLE: Final = "What would you like to find out?"
+SEARCH: Final = "Search"
+SEARCH_HINT: Final = "Z boson, muons, first lesson …"
+NOTHING_FOUND: Final = "Nothing fits “{search}”. Try another word, or clear the search."
+NOTHING_YET: Final = "The catalog is empty. Fill it with `openbeam-catalog publish`, then reload this page."
+
+# ------------------------------------------------------------------------------------------------ analysis
+CHOOSE_FIRST: Final = "Choose an analysis in the catalog first."
+NOT_AN_ANALYSIS: Final = "{name} is a plain function: it is called from a notebook, and has no page."
+DATASET: Final = "Data"
+DATASET_HELP: Final = "Which recorded collisions to look at."
+LOCAL_FILE: Final = "local file"
+NO_DATASET: Final = "None of the data for this analysis is here yet. Add it with `openbeam-datasets publish`."
+RUN: Final = "Run"
+SHARE: Final = "The address of this page holds your settings: copy it to share them."
+CHANGED: Final = "The settings have changed since this figure. Press Run to see what that does."
+KEEPS_DEFAULT: Final = "{title} keeps its default here; set it from a notebook."
+BAD_PARAMETER: Final = "**{title}**: {reason}."
+OTHER_RUN: Final = "The run in this link is not yours to see, but the settings are set as it had them. Press Run."
+LESSON: Final = "Lesson"
+SOURCE: Final = "Source"
+DATA: Final = "Data"
+NO_LESSON: Final = "This analysis has no lesson yet."
+SOURCE_NOTE: Final = "{name}, version {version}, by {owner}. This is the code that runs, all of it."
+
+# ------------------------------------------------------------------------------------------------ result
+KEEP_TITLE: Final = "Keep this result"
+DOWNLOAD_PNG: Final = "Download PNG"
+DOWNLOAD_CSV: Final = "Download CSV"
+PICTURE_BUSY: Final = "Many pictures are being made. Reload the page in a minute."
+PICTURE_FAILED: Final = "This histogram cannot be made into a picture; its numbers are in the CSV."
+PICTURE_MAKING: Final = "Making the picture for print …"
+PICTURE_ALT: Final = "The figure for print: {title}, {events} events"
+PROVENANCE: Final = "How it was made"
+MISSING: Final = "Incomplete: {missing:,} of {expected:,} events are missing"
+WHY_MISSING: Final = "Why events are missing"
+RUN_FAILED: Final = "This run ended without a figure"
+RUN_CANCELLED: Final = "This run was stopped before it had a figure."
+RUN_FAILED_UNKNOWN: Final = (
+    "The service does not say why. Run it again; if it happens twice, tell whoever runs Openbeam here."
+)
+RAISED: Final = "The function stopped with **{type}** in line {line} of its source: {message}"
+RAISED_WITHOUT_LINE: Final = "The function stopped with **{type}**: {message}"
+REASONS: Final[dict[str, str]] = {
+    "DataUnavailable": "The data could not be fetched.",
+    "ChecksumMismatch": "A file is not the one on record, so it was not used.",
+    "WorkerKilled": "The machine ran out of memory.",
+    "EngineFault": "The machine could not run the function.",
+}
+"""For errors whose own message is for those who run machines."""
+ADVICE: Final[dict[str, str]] = {
+    "FunctionRaised": "Its author can mend this. Other settings may work.",
+    "ResultRefused": "Its author can mend this.",
+    "TimedOut": "Try less data, or settings that need less work.",
+    "WorkerKilled": "Try less data or fewer bins.",
+    "DataUnavailable": "Try again in a few minutes, or choose other data.",
+    "ChecksumMismatch": "Tell whoever runs Openbeam here.",
+    "EngineFault": "Run it again; if it happens twice, tell whoever runs Openbeam here.",
+}
+DETAILS: Final = "Details for whoever runs Openbeam here"
+FUNCTION: Final = "Function"
+PARAMETERS: Final = "Settings"
+EVENTS: Final = "Events"
+MACHINE: Final = "Computed on"
+ENVIRONMENT: Final = "Environment"
+TIME_TAKEN: Final = "Time"
+SECONDS: Final = "{total:.1f} s, first events after {first:.1f} s"
+SECONDS_ONLY: Final = "{total:.1f} s"
+RUN_ID: Final = "Run"
+OPEN_DATA: Final = "Open Data"
+
+# ------------------------------------------------------------------------------------------------ data
+EXPERIMENT: Final = "Experiment"
+COLLISIONS: Final = "Collisions"
+RECORDED: Final = "Recorded"
+FILES: Final = "Files"
+FILES_VALUE: Final = "{files}, {size}"
+RECORD: Final = "Record"
+LICENCE: Final = "Licence"
+COLUMNS: Final = "What the columns mean"
+COLUMN: Final = "Column"
+MEANING: Final = "Meaning"
+NOTES: Final = "Good to know"
+NO_DOI: Final = "A local file: it has no record and no DOI."
+
+# ------------------------------------------------------------------------------------------------ runs
+RUNS_TITLE: Final = "My runs"
+NO_RUNS: Final = "You have not run anything yet. Choose an analysis in the catalog, and press Run."
+TO_CATALOG: Final = "Go to the catalog"
+STATES: Final[dict[str, str]] = {
+    "planning": "Planning",
+    "running": "Running",
+    "complete": "Complete",
+    "incomplete": "Incomplete",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+
+# ------------------------------------------------------------------------------------------------ figure
+FIGURE: Final[dict[str, Any]] = {
+    "account": "{processed} of {expected} events",
+    "accountFailed": "{failed} failed",
+    "accountRetry": "{retries} retry",
+    "accountRetries": "{retries} retries",
+    "accountCached": "{cached} of {chunks} chunks from the cache",
+    "empty": "Press Run, and watch the figure fill in here.",
+    "eventCount": "{events} events",
+    "events": "Events",
+    "histograms": "Histograms",
+    "linear": "Linear",
+    "log": "Log",
+    "missing": "Incomplete: {missing} of {expected} events are missing",
+    "outside": "Not shown: {entries} outside the axes",
+    "outsideBoth": "Not shown: {below} below the axis, {above} above it",
+    "progress": "Progress of the run",
+    "reader": "Read the figure bin by bin",
+    "readerHint": "Use the arrow keys to read the bins.",
+    "reconnecting": "Connection lost, trying again …",
+    "scale": "Vertical axis",
+    "states": STATES,
+    "summary": "Histogram of {x} from {events} events in {bins} bins. The tallest bin is {peak} with {content}.",
+    "summaryMap": "Map of {y} against {x} from {events} events.",
+    "waiting": "The first events are on their way …",
+}
+"""Words of the live figure: templates that the browser fills."""

@@ -1,0 +1,432 @@
+"""A service to stand the portal on: it speaks the REST contract with the shared models, and its runs fill by the clock.
+
+The whole product, with the real service, is tested from the repository's own ``tests/``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+import uvicorn
+from openbeam.errors import InvalidParameter, NotSignedIn, OpenbeamError, UnknownFunction, UnknownRun, to_json
+from openbeam.models import (
+    Account,
+    DataFile,
+    Dataset,
+    Function,
+    FunctionKind,
+    FunctionSummary,
+    Layout,
+    Lesson,
+    Provenance,
+    Run,
+    RunUpdate,
+    Seconds,
+)
+from openbeam.states import RunState
+from openbeam_portal.figure.press import press
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+TOKEN = "token-of-a-student"
+COOKIE_SECRET = "c" * 48
+MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+SOURCE = '''"""The mass of two muons."""
+
+
+def analyze(events, params):
+    mass = events.M
+    return {"mass": mass / params.nothing}
+'''
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "min_pt": {
+            "type": "number",
+            "title": "Lowest muon momentum",
+            "minimum": 0,
+            "maximum": 50,
+            "default": 0,
+            "x-unit": "GeV",
+            "x-step": 0.5,
+        },
+        "bins": {"type": "integer", "title": "Bins", "minimum": 10, "maximum": 200, "default": 60},
+        "charge": {"enum": ["opposite", "same", "both"], "title": "Charges", "default": "opposite", "type": "string"},
+    },
+}
+LESSON = """# A title of its own
+
+Add the four-momenta of two muons: $m^2 = E^2 - p^2$.
+
+![a tracker](http://elsewhere.example/pixel.png)
+
+<details>
+<summary>Why is there a peak?</summary>
+
+Because the Z boson lived.
+</details>
+
+After the answer.
+"""
+
+
+def function(name: str, **more: Any) -> Function:
+    """Return a published analysis."""
+    known: dict[str, Any] = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
+        "name": name,
+        "version": 3,
+        "kind": FunctionKind.analysis,
+        "title": "Z to two muons",
+        "description": "Find the Z boson in pairs of muons. Then more words.",
+        "tags": ["z-boson", "first-lesson"],
+        "datasets": ["cms-2010-zmumu"],
+        "owner": "operator",
+        "public": True,
+        "sha256": hashlib.sha256(SOURCE.encode()).hexdigest(),
+        "created": MADE,
+        "source": SOURCE,
+        "entrypoint": "analyze",
+        "parameters": SCHEMA,
+        "lessons": [Lesson(title="The mass of something that is gone", markdown=LESSON)],
+        "timeout": 60.0,
+    }
+    return Function(**{**known, **more})
+
+
+def dataset(name: str, **more: Any) -> Dataset:
+    """Return a published dataset."""
+    known: dict[str, Any] = {
+        "name": name,
+        "title": "Events with two muons near the Z",
+        "description": "Chosen for lessons.",
+        "experiment": "CMS",
+        "recid": "307",
+        "doi": "10.7483/OPENDATA.CMS.WMKQ.0WTA",
+        "license": "CC0-1.0",
+        "collision": "pp, 7 TeV",
+        "year": 2010,
+        "columns": {"M": "invariant mass [GeV]"},
+        "notes": ["Muons are ordered by momentum."],
+        "tree": "events",
+        "layout": Layout.flat,
+        "events": 2304,
+        "files": [DataFile(uri="root://eospublic.cern.ch//eos/x.root", size=178_971, checksum="adler32:0123abcd")],
+        "owner": "operator",
+        "created": MADE,
+    }
+    return Dataset(**{**known, **more})
+
+
+def spectrum(events: int, bins: int = 60) -> dict[str, Any]:
+    """Return a peak at 91 on a low ground, with about so many events, as UHI JSON; no randomness in it."""
+    shape = [1 + 60 / (1 + ((60 + (i + 0.5) * 60 / bins - 91) / 2) ** 2) for i in range(bins)]
+    values = [round(events * part / sum(shape)) for part in shape]
+    axis = {"type": "regular", "lower": 60, "upper": 120, "bins": bins, "underflow": True, "overflow": True}
+    metadata = {"name": "mass", "label": "Dimuon mass [GeV]", "marks": "91.19 = Z"}
+    return {
+        "uhi_schema": 1,
+        "axes": [{**axis, "circular": False, "metadata": metadata}],
+        "storage": {"type": "double", "values": [3.0, *map(float, values), 4.0]},
+        "metadata": {"name": "mass", "label": "Events / GeV"},
+    }
+
+
+def cutflow(events: int) -> dict[str, Any]:
+    """Return counts by name, as UHI JSON."""
+    names = ["all", "two muons", "opposite charge"]
+    axis = {
+        "type": "category_str",
+        "categories": names,
+        "flow": True,
+        "metadata": {"name": "cut", "label": "Selection"},
+    }
+    values = [float(events), events // 2 * 1.0, events // 3 * 1.0, 0.0]
+    return {
+        "uhi_schema": 1,
+        "axes": [axis],
+        "storage": {"type": "double", "values": values},
+        "metadata": {"label": "Events"},
+    }
+
+
+@dataclass
+class StandIn:
+    """A service with a catalog, whose runs take ``pace`` seconds a step."""
+
+    functions: dict[str, Function] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    records: dict[str, tuple[Run, float]] = field(default_factory=dict)
+    fixed: dict[str, tuple[Run, dict[str, Any]]] = field(default_factory=dict)
+    pace: float = 0.2
+    steps: tuple[int, ...] = (300, 900, 1500, 2304)
+    tokens: set[str] = field(default_factory=lambda: {TOKEN})
+    url: str = ""
+    tickets: int = 0
+    stale_ticket: int = 0
+
+    def add(self, run: Run, histograms: dict[str, Any]) -> Run:
+        """Keep a run that has ended."""
+        self.fixed[run.id] = (run, histograms)
+        return run
+
+    def make(self, state: RunState = RunState.complete, processed: int = 2304, **more: Any) -> Run:
+        """Return a run of ``z_mumu``."""
+        found = self.functions["z_mumu"]
+        known: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "state": state,
+            "activity": "reading the file",
+            "account": Account(
+                events_expected=2304,
+                events_processed=processed,
+                events_failed=2304 - processed if state is RunState.incomplete else 0,
+                chunks=4,
+                chunks_done=4,
+                endpoints={"local": 4},
+            ),
+            "seconds": Seconds(queued=0.1, first_histogram=0.4, total=1.5),
+            "provenance": Provenance(
+                function="z_mumu@3",
+                function_id=found.id,
+                sha256=found.sha256,
+                dataset="cms-2010-zmumu",
+                doi="10.7483/OPENDATA.CMS.WMKQ.0WTA",
+                params={"min_pt": 0.0, "bins": 60, "charge": "opposite"},
+                endpoint="local",
+                environment="sha256:0123",
+            ),
+            "errors": [],
+            "created": MADE,
+        }
+        return Run(**{**known, **more})
+
+    def look(self, run_id: str) -> RunUpdate:
+        """Return a run as it is at this moment."""
+        if run_id in self.fixed:
+            run, histograms = self.fixed[run_id]
+            return RunUpdate(run=run, histograms=histograms)
+        if run_id not in self.records:
+            raise UnknownRun.among(run_id, [])
+        run, began = self.records[run_id]
+        step = min(int((time.monotonic() - began) / self.pace), len(self.steps) - 1)
+        processed, last = self.steps[step], step == len(self.steps) - 1
+        account = run.account.model_copy(update={"events_processed": processed})
+        state = RunState.complete if last else RunState.running
+        activity = "" if last else "reading the file"
+        now = run.model_copy(update={"account": account, "state": state, "activity": activity})
+        bins = run.provenance.params["bins"]
+        return RunUpdate(run=now, histograms={"mass": spectrum(processed, bins), "cutflow": cutflow(processed)})
+
+    # ------------------------------------------------------------------------------------------ HTTP
+    def app(self) -> Starlette:
+        """Return the application."""
+        api = {
+            "/functions": self._functions,
+            "/functions/{ref}": self._function,
+            "/datasets": self._datasets,
+            "/runs": self._runs,
+            "/runs/{id}": self._run,
+            "/runs/{id}/histograms": self._histograms,
+            "/runs/{id}/ticket": self._ticket,
+        }
+        routes = [
+            Route(f"/api/v1{path}", self._guarded(answer), methods=["GET", "POST"]) for path, answer in api.items()
+        ]
+        events = Route("/api/v1/runs/{id}/events", self._events)
+        cors = Middleware(CORSMiddleware, allow_origins=["*"])
+        return Starlette(routes=[*routes, events], middleware=[cors])
+
+    def _guarded(self, answer: Any) -> Any:
+        async def guarded(request: Request) -> Response:
+            try:
+                if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
+                    raise NotSignedIn("Sign in first.")
+                found = await answer(request)
+            except OpenbeamError as error:
+                return JSONResponse({"error": to_json(error)}, status_code=error.status)
+            return JSONResponse(found, status_code=201 if request.method == "POST" else 200)
+
+        return guarded
+
+    async def _functions(self, request: Request) -> Any:
+        search = request.query_params.get("search", "").lower()
+        fields = FunctionSummary.model_fields
+        known = [found.model_dump(mode="json", include=set(fields)) for found in self.functions.values()]
+        return [found for found in known if search in json.dumps(found).lower()]
+
+    async def _function(self, request: Request) -> Any:
+        ref = request.path_params["ref"]
+        for found in self.functions.values():
+            if ref in (found.id, found.name, f"{found.name}@{found.version}"):
+                return found.model_dump(mode="json")
+        raise UnknownFunction.among(ref, self.functions)
+
+    async def _datasets(self, _request: Request) -> Any:
+        return [found.model_dump(mode="json") for found in self.datasets.values()]
+
+    async def _runs(self, request: Request) -> Any:
+        if request.method == "GET":
+            known = [self.look(run_id).run for run_id in [*self.fixed, *self.records]]
+            return [run.model_dump(mode="json") for run in reversed(known)]
+        body = await request.json()
+        if body["params"].get("bins", 0) == 13:
+            raise InvalidParameter.of("bins", "13 brings bad luck")
+        provenance = self.make().provenance.model_copy(update={"params": body["params"], "dataset": body["dataset"]})
+        run = self.make(RunState.planning, 0, provenance=provenance)
+        self.records[run.id] = (run, time.monotonic())
+        return self.look(run.id).run.model_dump(mode="json")
+
+    async def _run(self, request: Request) -> Any:
+        return self.look(request.path_params["id"]).run.model_dump(mode="json")
+
+    async def _histograms(self, request: Request) -> Any:
+        return self.look(request.path_params["id"]).histograms
+
+    async def _ticket(self, request: Request) -> Any:
+        self.tickets += 1
+        return {"url": f"{self.url}/api/v1/runs/{request.path_params['id']}/events?ticket={self.tickets}"}
+
+    async def _events(self, request: Request) -> Response:
+        if request.query_params["ticket"] == str(self.stale_ticket):
+            return JSONResponse({"error": to_json(NotSignedIn("The ticket has run out."))}, status_code=401)
+        return StreamingResponse(self._stream(request.path_params["id"]), media_type="text/event-stream")
+
+    async def _stream(self, run_id: str) -> AsyncIterator[str]:
+        for step in range(10_000):
+            update = self.look(run_id)
+            final = update.run.state is RunState.complete
+            kind = "end" if final else "update"
+            yield f"id: {step}\nevent: {kind}\ndata: {update.model_dump_json()}\n\n"
+            if final:
+                return
+            await asyncio.sleep(self.pace / 2)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server(uvicorn.Server):
+    """A web server on a thread, up when entered and down when left."""
+
+    def __init__(self, app: Any, port: int) -> None:
+        super().__init__(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        end = time.monotonic() + 15
+        while not self.started:
+            assert time.monotonic() < end, "the server did not start"
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.should_exit = True
+        self.thread.join(10)
+
+
+def stand_in() -> StandIn:
+    """Return a service with one analysis and its data, not yet serving."""
+    made = StandIn(url=f"http://127.0.0.1:{free_port()}")
+    made.functions["z_mumu"] = function("z_mumu")
+    made.datasets["cms-2010-zmumu"] = dataset("cms-2010-zmumu")
+    return made
+
+
+@contextmanager
+def serving(made: StandIn) -> Iterator[StandIn]:
+    """Serve it."""
+    with Server(made.app(), int(made.url.rpartition(":")[2])):
+        yield made
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """Give a service, and let the pages of this process find it."""
+    made = stand_in()
+    monkeypatch.setenv("OPENBEAM_URL", made.url)
+    with serving(made):
+        yield made
+
+
+@dataclass(frozen=True)
+class Portal:
+    """A portal in a process of its own, and the service that it asks."""
+
+    url: str
+    service: StandIn
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """Give a running ``openbeam-portal``."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "keys").mkdir()
+    (home / "keys" / "portal-client.secret").write_text("s" * 40)
+    (home / "keys" / "cookie.secret").write_text(COOKIE_SECRET)
+    url = f"http://127.0.0.1:{free_port()}"
+    made = stand_in()
+    own = {"OPENBEAM_HOME": str(home), "OPENBEAM_URL": made.url, "OPENBEAM_PORTAL_URL": url}
+    log = home / "portal.log"
+    with serving(made), log.open("wb") as output:
+        command = [sys.executable, "-m", "openbeam_portal.cli"]
+        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=output, stderr=output, cwd=home)
+        try:
+            wait_for(f"{url}/healthz", process)
+            yield Portal(url, made, process, log)
+        finally:
+            process.terminate()
+            process.wait(15)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once a server answers."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < end, "the server did not start"
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_press_is_left() -> Iterator[None]:
+    yield
+    press.close()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Give a port on which nobody listens."""
+    return free_port()
