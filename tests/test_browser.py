@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,19 +42,19 @@ def sign_in(page: Page, stack: Stack, name: str, password: str) -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Catalog")).to_be_visible()
+    expect(page.get_by_role("heading", name="What would you like to find out?")).to_be_visible()
 
 
 def test_a_student_s_first_lesson(stack: Stack, page: Page, tmp_path: Path) -> None:
     student = stack.person("student")
     sign_in(page, stack, student.name, student.password)
-    page.get_by_text("Z", exact=False).first.wait_for()
-    page.get_by_role("link", name=re.compile("Z boson|z_mumu|muon pairs", re.IGNORECASE)).first.click()
+    page.get_by_role("link", name="Z to two muons").click()
 
-    slider = page.get_by_role("slider").first
+    slider = page.get_by_role("slider", name="Lowest muon momentum")
     slider.focus()
     slider.press("ArrowRight")
-    page.get_by_role("button", name="Run").click()
+    expect(page).to_have_url(re.compile(r"min_pt=1"))
+    page.get_by_role("button", name="Run", exact=True).click()
     figure = page.get_by_test_id("live-histogram")
     expect(figure).to_be_visible()
     expect(figure).to_have_attribute("data-events", "2304")
@@ -65,3 +66,35 @@ def test_a_student_s_first_lesson(stack: Stack, page: Page, tmp_path: Path) -> N
     waiting.value.save_as(picture)
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture.stat().st_size > 20_000
+
+
+SAMPLE_UNTIL_THE_END = """
+figure => new Promise(done => {
+  const seen = new Set();
+  const look = () => {
+    seen.add(Number(figure.dataset.events));
+    figure.dataset.state === "complete" ? done([...seen]) : requestAnimationFrame(look);
+  };
+  look();
+})
+"""
+
+
+@pytest.mark.opendata
+def test_the_histogram_is_seen_filling(stack: Stack, page: Page, doublemu: Path) -> None:
+    with stack.client() as client:
+        client.add_local_file(doublemu, "browser-100k", like="cms-2012-doublemu", title="First 100,000 events")
+    student = stack.person("student")
+    sign_in(page, stack, student.name, student.password)
+    page.goto(f"{stack.portal_url}/analysis?function=dimuon_spectrum&dataset=browser-100k&bins=250")
+    page.get_by_role("button", name="Run", exact=True).click()
+    figure = page.get_by_test_id("live-histogram")
+    seen = figure.evaluate(SAMPLE_UNTIL_THE_END)
+    assert seen == sorted(seen)
+    assert seen[-1] == 100_000
+    assert [events for events in seen if 0 < events < 100_000]
+    expect(page.get_by_test_id("account")).to_contain_text("100,000 of 100,000 events")
+    if (folder := os.environ.get("OPENBEAM_PICTURES")) is not None:
+        page.get_by_role("button", name="Download PNG").wait_for()
+        page.mouse.move(0, 0)
+        page.screenshot(path=Path(folder) / "portal.png")

@@ -18,6 +18,8 @@ WINDOWS = {
     "Z": (60, 120),
 }
 TWO = 2
+# What figures write at a mass [GeV]: the particles that decay to two muons (masses of the Particle Data Group, 2024).
+MARKS = "0.78 = ρ, ω; 1.019 = φ; 3.097 = J/ψ; 3.686 = ψ(2S); 9.460 = Υ; 91.19 = Z"
 
 
 class Params(BaseModel):
@@ -70,6 +72,7 @@ def book_mass(params: Params) -> hist.Hist:
         axis.scale = "log"
     else:
         axis = hist.axis.Regular(params.bins, low, high, name="mass", label="Dimuon mass [GeV]")
+    axis.marks = MARKS
     return hist.Hist(axis, name="dimuon_mass", label="Events / bin")
 
 
