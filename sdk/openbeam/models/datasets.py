@@ -1,0 +1,75 @@
+"""Datasets and the files that they are made of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from openbeam.models.bounds import Checksum, Model, Name
+
+__all__ = ["DataFile", "Dataset", "DatasetSpec", "Layout", "StoredFile"]
+
+
+class Layout(StrEnum):
+    """How the columns of a file become ``events``."""
+
+    nanoaod = "nanoaod"
+    """Collections (``events.Muon.pt``), read with coffea's NanoAOD schema."""
+    flat = "flat"
+    """One field a branch (``events.px1``)."""
+
+
+class DataFile(Model):
+    """One file of a dataset."""
+
+    uri: Annotated[str, StringConstraints(max_length=1_000)]
+    """``root://eospublic.cern.ch//eos/…``, ``pypi://DISTRIBUTION/PATH`` or ``openbeam://files/KEY``."""
+    size: Annotated[int, Field(ge=0)]
+    checksum: Checksum
+    note: Annotated[str, StringConstraints(max_length=1_000)] = ""
+
+
+class DatasetSpec(Model):
+    """A dataset: a CERN Open Data record, or a local file."""
+
+    name: Name
+    title: Annotated[str, StringConstraints(max_length=300)]
+    description: Annotated[str, StringConstraints(max_length=6_000)] = ""
+    experiment: Annotated[str, StringConstraints(max_length=40)] = ""
+    recid: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,10}$")] | None = None
+    doi: Annotated[str, StringConstraints(max_length=100)] | None = None
+    license: Annotated[str, StringConstraints(max_length=100)] = ""
+    collision: Annotated[str, StringConstraints(max_length=100)] = ""
+    """Collision type and energy, e.g. ``pp, 8 TeV``."""
+    year: Annotated[int, Field(ge=1954, le=2100)] | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Column name to its meaning, with the unit."""
+    notes: Annotated[list[str], Field(max_length=20)] = Field(default_factory=list)
+    """Known errata and remarks, shown with every figure's provenance."""
+    tree: Annotated[str, StringConstraints(max_length=200)] = "Events"
+    layout: Layout = Layout.nanoaod
+    events: Annotated[int, Field(ge=0)] | None = None
+    """As the record states it; None where it is not stated (the endpoint counts)."""
+    files: Annotated[list[DataFile], Field(min_length=1, max_length=10_000)]
+    local: bool = False
+    """True for a file that somebody added by hand: it has no DOI."""
+
+
+class Dataset(DatasetSpec):
+    """A dataset as the service keeps it."""
+
+    owner: str
+    created: datetime
+
+
+class StoredFile(Model):
+    """A file that somebody uploaded to the service."""
+
+    key: str
+    """SHA-256 of the content."""
+    uri: str
+    size: int
+    checksum: Checksum

@@ -1,0 +1,109 @@
+"""What an agent and the service say to each other."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from openbeam.models.bounds import MAX_RESULT, MAX_WAIT, Model
+from openbeam.models.datasets import DataFile
+from openbeam.models.endpoints import EndpointStatus
+from openbeam.models.tasks import TaskProblem
+
+__all__ = [
+    "LeaseRef",
+    "LeaseReply",
+    "LeaseRequest",
+    "LeasedTask",
+    "RenewReply",
+    "RenewRequest",
+    "ResultsReply",
+    "ResultsRequest",
+    "TaskKind",
+    "TaskOutcome",
+]
+
+
+class TaskKind(StrEnum):
+    """What an engine is asked to do."""
+
+    call = "call"
+    chunk = "chunk"
+    inspect = "inspect"
+
+
+class LeaseRequest(Model):
+    """An agent asks for work and says what it is."""
+
+    want: Annotated[int, Field(ge=1, le=256)]
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT)]
+    status: EndpointStatus
+
+
+class LeasedTask(Model):
+    """The envelope is for the agent; the body is for the engine, and the agent does not open it."""
+
+    task_id: str
+    lease_id: str
+    kind: TaskKind
+    tenant: str
+    """Owner of the code: engines are not shared between tenants."""
+    timeout: float
+    files: list[DataFile]
+    """To be fetched and verified before the task starts."""
+    body: str
+    """Base64 of a ``CallBody``, ``ChunkBody`` or ``InspectBody`` in JSON."""
+
+
+class LeaseReply(Model):
+    """Leased tasks, and for how long."""
+
+    tasks: list[LeasedTask]
+    lease_seconds: float
+
+
+class LeaseRef(Model):
+    """A lease that the agent holds. ``activity`` is what goes on under it, in a few words."""
+
+    task_id: str
+    lease_id: str
+    running: bool = False
+    activity: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class RenewRequest(Model):
+    """All leases that an agent holds."""
+
+    leases: Annotated[list[LeaseRef], Field(max_length=4096)]
+    status: EndpointStatus
+
+
+class RenewReply(Model):
+    """Task ids whose lease is gone or whose task is cancelled: stop them, send nothing."""
+
+    stop: list[str]
+
+
+class TaskOutcome(Model):
+    """The end of one task: a body, unopened, or a problem."""
+
+    task_id: str
+    lease_id: str
+    body: Annotated[str, StringConstraints(max_length=MAX_RESULT * 4 // 3 + 4)] | None = None
+    """Base64 of a ``CallResult``, ``ChunkResult`` or ``InspectResult`` in JSON."""
+    problem: TaskProblem | None = None
+
+
+class ResultsRequest(Model):
+    """A batch of ended tasks."""
+
+    outcomes: Annotated[list[TaskOutcome], Field(max_length=256)]
+
+
+class ResultsReply(Model):
+    """Task ids that counted, and those whose lease was gone (their result is thrown away)."""
+
+    accepted: list[str]
+    fenced: list[str]

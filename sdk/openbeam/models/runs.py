@@ -1,0 +1,103 @@
+"""Runs: an analysis over a dataset, and the account of its events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from openbeam.models.bounds import Model
+from openbeam.models.tasks import TaskProblem
+from openbeam.states import RunState
+
+__all__ = ["Account", "Provenance", "Run", "RunSubmit", "RunUpdate", "Seconds"]
+
+
+class RunSubmit(Model):
+    """An analysis over a dataset."""
+
+    function: str
+    dataset: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    endpoint: str | None = None
+    fresh: bool = False
+    """True computes every chunk again, whatever the chunk cache knows."""
+
+
+class Account(Model):
+    """Where every event of a run went. ``events_processed + events_failed + events_waiting == events_expected``."""
+
+    events_expected: int = 0
+    events_processed: int = 0
+    events_failed: int = 0
+    chunks: int = 0
+    chunks_done: int = 0
+    chunks_failed: int = 0
+    chunks_cached: int = 0
+    retries: int = 0
+    endpoints: dict[str, int] = Field(default_factory=dict)
+    """Chunks by the name of the endpoint that computed them."""
+
+    @property
+    def events_waiting(self) -> int:
+        """Events in chunks that have neither been processed nor failed."""
+        return self.events_expected - self.events_processed - self.events_failed
+
+    def sentence(self) -> str:
+        """Return the account in one line, e.g. ``2,304 of 2,304 events``."""
+        line = f"{self.events_processed:,} of {self.events_expected:,} events"
+        if self.events_failed:
+            line += f", {self.events_failed:,} failed"
+        if self.retries:
+            line += f", {self.retries} {'retry' if self.retries == 1 else 'retries'}"
+        if self.chunks_cached:
+            line += f", {self.chunks_cached} of {self.chunks} chunks from the cache"
+        return line
+
+
+class Seconds(Model):
+    """Times of a run, counted from its submission."""
+
+    queued: float | None = None
+    """Until an agent leased the first chunk (0 when all came from the cache)."""
+    first_histogram: float | None = None
+    total: float | None = None
+
+
+class Provenance(Model):
+    """What somebody needs to get the same histograms again."""
+
+    function: str
+    """``name@version``."""
+    function_id: str
+    sha256: str
+    dataset: str
+    doi: str | None
+    params: dict[str, Any]
+    """Every parameter, defaults filled in."""
+    endpoint: str
+    environment: str | None
+
+
+class Run(Model):
+    """A run as the service keeps it."""
+
+    id: str
+    state: RunState
+    activity: str = ""
+    """What goes on now, in a few words (``fetching …``, ``reading the file``, ``waiting for an endpoint``)."""
+    account: Account
+    seconds: Seconds
+    provenance: Provenance
+    errors: list[TaskProblem] = Field(default_factory=list)
+    """One a kind of failure, at most ten."""
+    created: datetime
+
+
+class RunUpdate(Model):
+    """One server-sent event of a run (``event: update``; the last one is ``event: end``)."""
+
+    run: Run
+    histograms: dict[str, dict[str, Any]]
+    """Name to UHI JSON (schema 1)."""

@@ -1,0 +1,48 @@
+"""Tasks: one invocation of a function, and why one has no result."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from openbeam.models.bounds import Model
+from openbeam.states import TaskState
+
+__all__ = ["Task", "TaskProblem", "TaskSubmit"]
+
+
+class TaskProblem(Model):
+    """Why a task has no result: an ``openbeam.errors.TaskError`` in its wire form, and whether a retry may help."""
+
+    kind: Annotated[str, StringConstraints(max_length=60)]
+    message: Annotated[str, StringConstraints(max_length=4_000)]
+    details: dict[str, Any] = Field(default_factory=dict)
+    retry: bool = False
+
+
+class TaskSubmit(Model):
+    """One call of a plain function."""
+
+    function: str
+    """Id, ``name``, ``name@version`` or ``name@latest``."""
+    endpoint: str | None = None
+    """Id or name; None lets the service choose."""
+    args: list[Any] = Field(default_factory=list)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+
+
+class Task(Model):
+    """One invocation, as the service keeps it."""
+
+    id: str
+    function: str
+    endpoint: str
+    state: TaskState
+    result: Any = None
+    error: TaskProblem | None = None
+    attempts: int
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
