@@ -14,12 +14,11 @@ from typing import Any
 
 import psutil
 import pytest
+from docker import from_env
 from openbeam.errors import EngineFault
 from openbeam.models import CallBody, Isolation, TaskProblem
 from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.sandbox import bubblewrap, docker
-
-from docker import from_env
 
 pytestmark = pytest.mark.xdist_group("engine")
 

@@ -18,13 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import Mount, Ulimit
 from openbeam.errors import EngineFault
 from requests.exceptions import RequestException
 
-import docker
 from openbeam_endpoint.sandbox.launch import ENGINE, SOCKET_NAME, Order, environment, most_processes, settings
 from openbeam_endpoint.sandbox.mounts import find_mounts
 
