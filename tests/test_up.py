@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -52,10 +53,21 @@ def test_a_second_start_keeps_what_the_first_one_made(tmp_path: Path) -> None:
             assert runs[0] in [run.id for run in client.runs()]
             assert client.get_run(runs[0]).account.events_processed == 2304
     finally:
-        assert second.stop() == []
+        assert second.stop(signal.SIGHUP) == []  # this time by closing the terminal
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", urlsplit(stack.portal_url).port or 0))
+        other.listen()
+        said = stack.run_tool(str(REPOSITORY / "launch" / "up"))
+    assert said.returncode == 1
+    assert len(said.stderr.strip().splitlines()) == 1
+    assert "OPENBEAM_PORTAL_URL" in said.stderr
 
 
 def test_make_up_is_launch_up() -> None:
     said = subprocess.run(["make", "-n", "up"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert said.stdout.strip().splitlines()[-1] == "launch/up"
+    assert "launch/up" in said.stdout.splitlines()
     assert os.access(REPOSITORY / "launch" / "up", os.X_OK)

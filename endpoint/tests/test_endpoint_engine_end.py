@@ -63,8 +63,19 @@ class Pending:
         return reply.problem
 
 
+_strangers: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def strangers() -> Iterator[None]:
+    """Servers that other tests of this session keep are not this test's family."""
+    _strangers.update(psutil.Process().children(recursive=True))
+    yield
+    _strangers.clear()
+
+
 def family() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    return [process for process in psutil.Process().children(recursive=True) if process not in _strangers]
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -118,17 +118,18 @@ class Stack:
     def program(self, name: str) -> psutil.Process:
         """Return the supervised program whose command names ``name``."""
         assert self.process is not None
-        for child in psutil.Process(self.process.pid).children():
-            if any(name in part for part in child.cmdline()):
-                return child
+        for supervisor in psutil.Process(self.process.pid).children():
+            for child in supervisor.children():
+                if any(name in part for part in child.cmdline()):
+                    return child
         raise AssertionError(f"{name} does not run:\n{self.logs()}")
 
-    def stop(self) -> list[str]:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> list[str]:
         """Press Ctrl-C, wait, and return what is left running (nothing, when all is well)."""
         assert self.process is not None
         self.look()
         if self.process.poll() is None:
-            os.kill(self.process.pid, signal.SIGINT)
+            os.killpg(self.process.pid, how)  # as a terminal does: to everybody in the foreground
             self.process.wait(40)
         deadline = time.monotonic() + 5
         while (left := self.left()) and time.monotonic() < deadline:
