@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
-from support.stack import Stack
+from support.stack import Stack, command
 
 MIB = 1024 * 1024
 console = Console()
@@ -30,19 +30,18 @@ console = Console()
 
 def role(process: psutil.Process) -> str:
     """Name a process by what it does in the stack."""
-    line = " ".join(process.cmdline())
+    line = command(process)
     known = {
         "valkey-server": "valkey",
         "openbeam-service": "service",
         "openbeam-portal": "portal",
         "openbeam-endpoint": "endpoint: agent",
         "supervisord": "supervisord",
-        "interchange.py": "engine: interchange",
-        "process_worker_pool.py": "engine: manager",
+        "HTEX interchange": "engine: interchange",
+        "process_worker_pool": "engine: manager",
         "multiprocessing.resource_tracker": "engine: resource tracker",
-        "multiprocessing.spawn": "engine: worker",
-        "engine.zygote": "engine: zygote",
-        "engine.main": "engine: main",
+        "multiprocessing.forkserver": "engine: workers and their fork server",
+        "engine.main": "engine: main, zygote and a child in waiting",
         "bwrap": "engine: bubblewrap",
     }
     return next((name for word, name in known.items() if word in line), process.name())

@@ -12,7 +12,7 @@ import pytest
 from openbeam import Client, Run
 from openbeam.models import FunctionKind, FunctionSpec
 from openbeam.states import RunState
-from support.stack import Stack
+from support.stack import Stack, command
 
 SLOW = """\
 import time
@@ -41,7 +41,7 @@ def slow(stack: Stack, doublemu: Path) -> str:
 def kill_a_worker(stack: Stack) -> None:
     """Kill the youngest of Parsl's workers: they are forks of the pool's fork server."""
     below = stack.program("openbeam-endpoint").children(recursive=True)
-    server = next(process for process in below if "multiprocessing.forkserver" in " ".join(process.cmdline()))
+    server = next(process for process in below if "multiprocessing.forkserver" in command(process))
     workers = server.children()
     assert workers
     max(workers, key=psutil.Process.create_time).kill()

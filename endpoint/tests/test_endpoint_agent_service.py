@@ -99,7 +99,11 @@ class Agent:
         return False
 
     def left(self) -> list[psutil.Process]:
-        return [p for p in self.seen.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        found = []
+        for process in self.seen.values():
+            with suppress(psutil.NoSuchProcess):
+                found += [process] if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else []
+        return found
 
     def end(self, number: int) -> float:
         """Send a signal; return the seconds until the agent and all that it started are gone."""
@@ -155,7 +159,8 @@ class Site:
                 agent.process.kill()
                 agent.process.wait()
             for process in agent.left():
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 @pytest.fixture(scope="module")

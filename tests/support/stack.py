@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def command(process: psutil.Process) -> str:
+    """Return a process's command line; nothing when it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -113,14 +122,15 @@ class Stack:
     def look(self) -> None:
         """Remember the processes of now, so that a later check can tell whether one was left."""
         for process in self.processes():
-            self.seen[process.pid, process.create_time()] = process
+            with suppress(psutil.NoSuchProcess):
+                self.seen[process.pid, process.create_time()] = process
 
     def program(self, name: str) -> psutil.Process:
         """Return the supervised program whose command names ``name``."""
         assert self.process is not None
         for supervisor in psutil.Process(self.process.pid).children():
             for child in supervisor.children():
-                if any(name in part for part in child.cmdline()):
+                if name in command(child):
                     return child
         raise AssertionError(f"{name} does not run:\n{self.logs()}")
 
@@ -135,16 +145,17 @@ class Stack:
         while (left := self.left()) and time.monotonic() < deadline:
             time.sleep(0.1)
         for process in left:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         return [f"{process.pid} {process.name()}" for process in left]
 
     def left(self) -> list[psutil.Process]:
         """Return the remembered processes that still run."""
-        return [
-            process
-            for process in self.seen.values()
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        ]
+        found = []
+        for process in self.seen.values():
+            with suppress(psutil.NoSuchProcess):
+                found += [process] if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else []
+        return found
 
     def run_tool(
         self, *command: str, stdin: str | None = None, timeout: float = 60
