@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import psutil
 from openbeam import Client
+from openbeam.home import Home
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = {"valkey-server", "openbeam-service", "openbeam-endpoint", "openbeam-portal"}
@@ -147,6 +149,9 @@ class Stack:
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        sockets = Home(self.home).socket("any").parent
+        if not sockets.is_relative_to(self.home):  # the home was too deep for sockets of its own
+            shutil.rmtree(sockets, ignore_errors=True)
         return [f"{process.pid} {process.name()}" for process in left]
 
     def left(self) -> list[psutil.Process]:
