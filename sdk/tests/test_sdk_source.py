@@ -86,7 +86,7 @@ def test_what_cannot_travel_is_refused_with_a_remedy(function: Callable[..., Any
 
 def test_a_function_typed_at_the_prompt_has_no_text() -> None:
     namespace: dict[str, Any] = {}
-    exec("def typed(x):\n    return x\n", namespace)
+    exec(compile("def typed(x):\n    return x\n", "<prompt>", "exec"), namespace)
     with pytest.raises(InvalidInput, match="in a file or a notebook"):
         source.from_callable(namespace["typed"])
 
