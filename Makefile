@@ -15,18 +15,19 @@ help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(BIN)/uv:
-	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Openbeam needs Python 3.11 to 3.13; name one with make PYTHON=…")'
-	$(PYTHON) -m venv $(VENV)
-	awk '/^[a-z]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
+	@echo "Making .venv at the versions of requirements.lock; this is done once."
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Openbeam needs Python 3.11 to 3.13; name one with make PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^[a-z]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
 
 # The stamp is redone when the lock or a pyproject changes. Bytecode is made now: a sandbox sees all of it read-only and
 # would compile everything again at every start.
 $(VENV)/.installed: requirements.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) | $(BIN)/uv
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --compile-bytecode --require-hashes requirements.lock
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(PACKAGES:%=-e %)
-	$(BIN)/python -m compileall -q $(PACKAGES)
-	touch $@
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --compile-bytecode --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@touch $@
 
 install: $(VENV)/.installed  ## make .venv at the versions of requirements.lock
 
