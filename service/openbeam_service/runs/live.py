@@ -22,7 +22,9 @@ from openbeam_service.tasks.queue import TaskQueue
 __all__ = ["Live", "Update"]
 
 KEEP_SECONDS: Final = 3600
-"""How long a stream stays after its last update."""
+"""How long a stream stays after an update: a run may be silent for as long as one chunk takes."""
+KEEP_ENDED_SECONDS: Final = 30
+"""How long it stays after its end: watchers that are behind read it; whoever comes later is served by the database."""
 MAX_UPDATES: Final = 200
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Of one stream, roughly: large histograms keep fewer updates."""
@@ -129,7 +131,7 @@ class Live:
         fields: Any = {"event": "end" if is_end else "update", "data": data}
         with self._queue.connection.pipeline() as pipe:
             pipe.xadd(key, fields, maxlen=most, approximate=True)
-            pipe.expire(key, KEEP_SECONDS)
+            pipe.expire(key, KEEP_ENDED_SECONDS if is_end else KEEP_SECONDS)
             pipe.execute()
 
     def watched(self) -> list[str]:
