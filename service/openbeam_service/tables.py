@@ -1,5 +1,7 @@
 """Every feature's tables: ``metadata`` knows them all, because this module imports them all."""
 
+from openbeam_service.audit import models as audit
+from openbeam_service.classes import models as classes
 from openbeam_service.database.base import Base
 from openbeam_service.endpoints import models as endpoints
 from openbeam_service.identity import models as identity
@@ -7,6 +9,6 @@ from openbeam_service.registry import models as registry
 from openbeam_service.runs import models as runs
 from openbeam_service.tasks import models as tasks
 
-__all__ = ["endpoints", "identity", "metadata", "registry", "runs", "tasks"]
+__all__ = ["audit", "classes", "endpoints", "identity", "metadata", "registry", "runs", "tasks"]
 
 metadata = Base.metadata

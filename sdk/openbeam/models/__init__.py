@@ -1,8 +1,8 @@
 """The words that client, service, agent and engine share, as pydantic models.
 
-Three groups: what people ask for and get (people, functions, datasets, endpoints, tasks, runs), what an agent and the
-service say to each other (leases), and what an engine's worker reads and writes (bodies). Sizes are in bytes, times in
-seconds, moments are UTC.
+Three groups: what people ask for and get (people, classes, functions, datasets, endpoints, tasks, runs), what an agent
+and the service say to each other (leases), and what an engine's worker reads and writes (bodies). Sizes are in bytes,
+times in seconds, moments are UTC.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from openbeam.models.bounds import (
     Model,
     Name,
 )
+from openbeam.models.classes import Class, ClassRole, ClassSpec, Member
 from openbeam.models.datasets import DataFile, Dataset, DatasetSpec, Layout, StoredFile
 from openbeam.models.endpoints import Endpoint, EndpointSpec, EndpointStatus, Isolation
 from openbeam.models.functions import Function, FunctionKind, FunctionSpec, FunctionSummary, Lesson
@@ -51,6 +52,9 @@ __all__ = [
     "Checksum",
     "ChunkBody",
     "ChunkResult",
+    "Class",
+    "ClassRole",
+    "ClassSpec",
     "DataFile",
     "Dataset",
     "DatasetSpec",
@@ -70,6 +74,7 @@ __all__ = [
     "LeaseRequest",
     "LeasedTask",
     "Lesson",
+    "Member",
     "Model",
     "Name",
     "Provenance",

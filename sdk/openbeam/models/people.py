@@ -12,6 +12,8 @@ __all__ = ["Role", "User"]
 class Role(StrEnum):
     """What a signed-in person is, at large. What they may do is in the service's ``access``."""
 
+    pupil = "pupil"
+    """Came by a class code and a nickname: runs what the class has, publishes nothing."""
     student = "student"
     teacher = "teacher"
     admin = "admin"

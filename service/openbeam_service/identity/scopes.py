@@ -14,12 +14,14 @@ AGENT_SCOPE: Final = "endpoint:agent"
 
 IDENTITY_SCOPES: Final = ("openid", "profile")
 
-_STUDENT: Final = ("catalog:read", "functions:write", "tasks:run")
+_PUPIL: Final = ("catalog:read", "tasks:run")
+_STUDENT: Final = (*_PUPIL, "functions:write")
 _TEACHER: Final = (*_STUDENT, "datasets:write", "endpoints:manage")
 PEOPLE_SCOPES: Final = (*_TEACHER, "admin")
 PORTAL_SCOPES: Final = (*IDENTITY_SCOPES, *_TEACHER)
 
 ROLE_SCOPES: Final[dict[Role, frozenset[str]]] = {
+    Role.pupil: frozenset(_PUPIL),
     Role.student: frozenset(_STUDENT),
     Role.teacher: frozenset(_TEACHER),
     Role.admin: frozenset(PEOPLE_SCOPES),
