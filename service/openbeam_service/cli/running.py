@@ -1,0 +1,61 @@
+"""Commands that make an installation ready and run its processes."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def init() -> None:
+    """Make the data directory ready. May be run again at any time."""
+    from openbeam_service.provision import initialise
+    from openbeam_service.settings import Settings
+
+    settings = Settings()
+    link = initialise(settings)
+    print(f"Ready: {settings.home.root}")
+    if link:
+        print(f"Choose the administrator's name and password here (works once): {link}")
+
+
+@app.command()
+def serve() -> None:
+    """Serve the REST API and the sign-in pages."""
+    import structlog
+    import uvicorn
+
+    from openbeam_service import log
+    from openbeam_service.app import create_app
+    from openbeam_service.settings import Settings
+
+    settings = Settings()
+    host, port = settings.address
+    application = create_app(settings)
+    log.set_up()
+    structlog.get_logger("openbeam.service").info("serving", url=settings.url, host=host, port=port)
+    uvicorn.run(
+        application,
+        host=host,
+        port=port,
+        workers=1,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+@app.command()
+def valkey() -> None:
+    """Run the queue's server on a unix socket, in place of this process."""
+    from openbeam_service.queue_server import command
+    from openbeam_service.settings import Settings
+
+    line = command(Settings().home)
+    os.execv(line[0], line)  # noqa: S606  a fixed command of our own, without a shell
