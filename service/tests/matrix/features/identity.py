@@ -1,0 +1,38 @@
+"""Health, identity, and the pages that people see; their sign-in is a cookie, so a token changes nothing there."""
+
+from __future__ import annotations
+
+from matrix_world import World
+from openbeam_service.identity import store
+from openbeam_service.provision import opened
+
+TABLE = """
+                                                nobody pupil student teacher teacher2 admin agent agent2 gone gone-agent
+GET  /api/v1/health                                200
+GET  /api/v1/docs                                  200
+GET  /api/v1/openapi.json                          200
+GET  /api/v1/whoami                                401   200     200     200      200   200   403    403  401        401
+GET  /.well-known/openid-configuration             200
+GET  /oauth/jwks                                   200
+GET  /oauth/authorize                              400
+POST /oauth/token                                  400
+POST /oauth/token +nonsense                        400
+GET  /oauth/userinfo                               401   403     403     403      403   403   403    403  401        401
+GET  /                                             303
+GET  /login                                        200
+POST /login                                        403
+POST /login +nonsense                              403
+GET  /logout                                       200
+POST /logout                                       403
+GET  /setup/{secret=setup_link}                    200
+POST /setup/{secret=setup_link}                    403
+"""
+
+
+def _setup_link(world: World) -> str:
+    with opened(world.service.settings) as db:
+        return store.make_setup_link(db)
+
+
+THINGS = {"setup_link": _setup_link}
+BODIES = {"nonsense": lambda _: {"data": {"name": "nobody", "password": "", "grant_type": "password"}}}
