@@ -20,10 +20,10 @@ from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
 from openbeam_service.identity import routes as identity
 from openbeam_service.identity import signin
-from openbeam_service.identity.attempts import Attempts
 from openbeam_service.identity.browser import SESSION_COOKIE, SESSION_SECONDS
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.oauth import routes as oauth
+from openbeam_service.limits import Limits
 from openbeam_service.pages import STATIC
 from openbeam_service.registry import routes as registry
 from openbeam_service.runs import routes as runs
@@ -54,6 +54,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with background.running(app):
             yield
     finally:
+        app.state.limits.close()
         app.state.engine.dispose()
 
 
@@ -65,8 +66,7 @@ def _set_state(app: FastAPI, settings: Settings) -> None:
     state.engine = make_engine(settings.database)
     state.sessions = make_sessions(state.engine)
     state.issuer_keys = IssuerKeys.from_text(vault.read(vault.issuer_key), settings.url, settings.audience)
-    state.tries_by_name = Attempts(limit=5, seconds=300)
-    state.tries_by_address = Attempts(limit=300, seconds=300)
+    state.limits = Limits(settings)
 
 
 def _add_guards(app: FastAPI, settings: Settings) -> None:

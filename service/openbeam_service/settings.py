@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from authlib.common.security import is_secure_transport
+from limits import parse
 from openbeam.home import DEFAULT_PORTAL_URL, DEFAULT_URL, Home
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,7 +30,18 @@ def _origin(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _rate(value: str) -> str:
+    try:
+        amount = parse(value).amount
+    except ValueError:
+        amount = 0
+    if not amount or "," in value or ";" in value or "|" in value:
+        raise ValueError("must look like `5 per 5 minutes`, with a number of at least 1")
+    return value
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class Settings(BaseSettings):
@@ -65,11 +77,32 @@ class Settings(BaseSettings):
     """Life of an access token of an agent."""
     code_seconds: Annotated[int, Field(gt=0)] = 60
     """Life of an authorization code."""
+    rate_sign_in: Rate = "5 per 5 minutes"
+    """Passwords that may be tried for a name from an address."""
+    rate_sign_in_address: Rate = "300 per 5 minutes"
+    """Passwords that may be tried from an address: a whole school may share one."""
+    rate_join_code: Rate = "300 per 5 minutes"
+    """Codes of classes that may be tried from an address."""
+    rate_token: Rate = "1200 per minute"  # noqa: S105  a rate
+    """Requests for tokens from an address: all its agents, portals and notebooks."""
+    rate_device: Rate = "120 per minute"
+    """Sign-ins that programs without a browser may begin from an address."""
+    rate_device_code: Rate = "20 per 10 minutes"
+    """Codes of such programs that a person may try."""
+    rate_calls: Rate = "60000 per minute"
+    """Calls of the API by one caller."""
+    rate_strangers: Rate = "6000 per minute"
+    """Calls of the API without a valid token from an address."""
 
     @property
     def audience(self) -> str:
         """The ``aud`` of every access token: the REST API."""
         return f"{self.url}/api/v1"
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """True where a proxy stands in front: it alone may say where a request comes from."""
+        return self.bind is not None or self.url.startswith("https:")
 
     @property
     def address(self) -> tuple[str, int]:

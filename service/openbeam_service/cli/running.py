@@ -47,6 +47,7 @@ def serve() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=settings.is_behind_proxy,
         timeout_graceful_shutdown=3,
     )
 

@@ -24,6 +24,7 @@ from openbeam_service.identity import tokens
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.models import OAuthClientRow, UserRow
 from openbeam_service.identity.scopes import AGENT_SCOPE, cap
+from openbeam_service.limits import Door, address_of
 
 __all__ = ["Principal", "authenticate", "optional_principal", "principal"]
 
@@ -84,6 +85,17 @@ def _bearer_of_personal_token(db: Session, token: str) -> Principal:
     return _person(db, row.user_id, row.scopes, f"token:{row.id}")
 
 
+def _caller(request: Request, token: str) -> Principal:
+    with request.app.state.sessions.begin() as db:
+        if token.startswith(tokens.PREFIX):
+            return _bearer_of_personal_token(db, token)
+        return _bearer_of_jwt(db, request.app.state.issuer_keys, token)
+
+
+def _count_stranger(request: Request) -> None:
+    request.app.state.limits.spend(Door.strangers, address_of(request))
+
+
 def authenticate(request: Request, token: str, needed: Iterable[str] = ()) -> Principal:
     """Return the caller that a bearer token stands for.
 
@@ -93,13 +105,16 @@ def authenticate(request: Request, token: str, needed: Iterable[str] = ()) -> Pr
         When the token is malformed, expired, revoked or not for this service.
     NotAllowed
         When it lacks one of the needed scopes.
+    TooMany
+        When this caller, or for a token that is not valid this address, calls too often.
 
     """
-    with request.app.state.sessions.begin() as db:
-        if token.startswith(tokens.PREFIX):
-            caller = _bearer_of_personal_token(db, token)
-        else:
-            caller = _bearer_of_jwt(db, request.app.state.issuer_keys, token)
+    try:
+        caller = _caller(request, token)
+    except NotSignedIn:
+        _count_stranger(request)
+        raise
+    request.app.state.limits.spend(Door.calls, caller.endpoint_id or caller.user_id)
     missing = sorted(set(needed) - caller.scopes)
     if missing:
         who = f"The role {caller.role}" if caller.role else "An agent"
@@ -113,7 +128,10 @@ def optional_principal(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal | None:
     """Return the caller, or None when the request carries no token at all."""
-    return None if credentials is None else authenticate(request, credentials.credentials, needed.scopes)
+    if credentials is None:
+        _count_stranger(request)
+        return None
+    return authenticate(request, credentials.credentials, needed.scopes)
 
 
 def principal(
@@ -123,5 +141,6 @@ def principal(
 ) -> Principal:
     """Return the caller; refuse a request without a token, or one whose token lacks a scope."""
     if credentials is None:
+        _count_stranger(request)
         raise NotSignedIn("Sign in first: this needs a token.")
     return authenticate(request, credentials.credentials, needed.scopes)

@@ -17,6 +17,7 @@ from openbeam_service.identity.browser import check_form, form_token, safe_next,
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.identity.oauth.server import AuthorizationServer
+from openbeam_service.limits import Door, address_of
 from openbeam_service.pages import message, page
 
 __all__ = ["router"]
@@ -55,11 +56,10 @@ async def login(request: Request, db: Db, form: Form) -> Response:
     """Check name and password; wrong ones are counted."""
     fields = check_form(request, form)
     name, target = fields.get("name", "").strip().lower(), fields.get("next", "")
-    address = request.client.host if request.client else ""
-    state = request.app.state
+    address, limits = address_of(request), request.app.state.limits
     try:
-        state.tries_by_address.spend(address)
-        state.tries_by_name.spend(f"{name} {address}")
+        await run_in_threadpool(limits.spend, Door.sign_in_address, address)
+        await run_in_threadpool(limits.spend, Door.sign_in, name, address)
     except TooMany as error:
         _log.warning("sign-in refused", user=name, address=address)
         refused = _sign_in_page(request, target, name, error)
@@ -71,7 +71,7 @@ async def login(request: Request, db: Db, form: Form) -> Response:
         _log.info("sign-in failed", user=name, address=address)
         wrong = InvalidInput("The user name or the password is wrong.")
         return _sign_in_page(request, target, name, wrong)
-    state.tries_by_name.forgive(f"{name} {address}")
+    await run_in_threadpool(limits.forgive, Door.sign_in, name, address)
     _log.info("signed in", user=name, address=address)
     sign_in(request, user)
     return _onward(request, target)
