@@ -13,7 +13,8 @@
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
-     |   |   '- InvalidParameter              422  names the parameter
+     |   |   |- InvalidParameter              422  names the parameter
+     |   |   '- CallsRefused                  422  names the calls of a batch
      |   |- Conflict                          409
      |   |- TooLarge                          413
      |   |- TooMany                           429
@@ -45,6 +46,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 __all__ = [
+    "CallsRefused",
     "ChecksumMismatch",
     "Conflict",
     "DataUnavailable",
@@ -176,6 +178,10 @@ class InvalidParameter(InvalidInput):
     def of(cls, parameter: str, reason: str) -> InvalidParameter:
         """Build the error for one parameter."""
         return cls(f"Parameter {parameter!r}: {reason}.", parameter=parameter, reason=reason)
+
+
+class CallsRefused(InvalidInput):
+    """Calls of a batch cannot be run, so none was taken. ``details``: ``calls``, each with ``index`` and ``error``."""
 
 
 class Conflict(Refused):

@@ -7,6 +7,17 @@ times in seconds, moments are UTC.
 
 from __future__ import annotations
 
+from openbeam.models.batches import (
+    MAX_BATCH,
+    MAX_GROUPS,
+    Group,
+    TaskBatch,
+    TaskBatchReply,
+    TasksEnded,
+    TaskStanding,
+    TaskStatusReply,
+    TaskStatusRequest,
+)
 from openbeam.models.bodies import CallBody, CallResult, ChunkBody, ChunkResult, InspectBody, InspectResult, file_name
 from openbeam.models.bounds import (
     FILE_KEY,
@@ -41,6 +52,8 @@ from openbeam.models.tasks import Task, TaskProblem, TaskSubmit
 
 __all__ = [
     "FILE_KEY",
+    "MAX_BATCH",
+    "MAX_GROUPS",
     "MAX_HISTOGRAM_BINS",
     "MAX_PAYLOAD",
     "MAX_RESULT",
@@ -65,6 +78,7 @@ __all__ = [
     "FunctionKind",
     "FunctionSpec",
     "FunctionSummary",
+    "Group",
     "InspectBody",
     "InspectResult",
     "Isolation",
@@ -89,10 +103,16 @@ __all__ = [
     "Seconds",
     "StoredFile",
     "Task",
+    "TaskBatch",
+    "TaskBatchReply",
     "TaskKind",
     "TaskOutcome",
     "TaskProblem",
+    "TaskStanding",
+    "TaskStatusReply",
+    "TaskStatusRequest",
     "TaskSubmit",
+    "TasksEnded",
     "User",
     "file_name",
 ]

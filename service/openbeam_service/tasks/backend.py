@@ -20,6 +20,8 @@ from openbeam.models import (
     Run,
     RunSubmit,
     Task,
+    TaskBatch,
+    TaskBatchReply,
     TaskSubmit,
 )
 from openbeam.states import RunState
@@ -33,10 +35,11 @@ from openbeam_service.runs import store as runs
 from openbeam_service.runs.gather import Gatherer
 from openbeam_service.runs.live import Live
 from openbeam_service.runs.models import RunRow
-from openbeam_service.tasks import lost, store
+from openbeam_service.tasks import calls, lost, store
 from openbeam_service.tasks.leasing import lend
 from openbeam_service.tasks.notify import Notifier
 from openbeam_service.tasks.presence import Presence
+from openbeam_service.tasks.push import Push
 from openbeam_service.tasks.queue import Lease, Lost, TaskQueue
 from openbeam_service.tasks.renewal import note
 from openbeam_service.tasks.results import read_all, settle
@@ -70,18 +73,27 @@ class Backend:
         self.queue = queue
         self.presence = Presence(sessions)
         self.notifier = Notifier(queue)
+        self.push = Push(sessions, self.notifier)
         self.live = Live(queue)
         self.gatherer = Gatherer(sessions, self.live, self.notifier, self.dispatch)
 
     # ------------------------------------------------------------------------------------------ people
     def submit_call(self, caller: Principal, submit: TaskSubmit) -> Task:
-        """Add a call and put it into its queue; raises as ``store.add_call`` does."""
+        """Add a call and put it into its queue; raises as ``calls.add_call`` does."""
         with self.sessions() as db:
-            task = store.add_call(db, caller, submit)
-            shown = store.shown_task(task)
+            added = calls.add_call(db, caller, submit)
+            shown = store.shown_task(store.find_task(db, caller, added.ids[0]))
             db.commit()
-        self.dispatch(planning.ToQueue(task.endpoint_id, back=[task.id]))
+        self._dispatch_calls(added)
         return shown
+
+    def submit_batch(self, caller: Principal, batch: TaskBatch) -> TaskBatchReply:
+        """Add many calls and put them into their queues; raises as ``calls.add_batch`` does."""
+        with self.sessions() as db:
+            added = calls.add_batch(db, caller, batch)
+            db.commit()
+        self._dispatch_calls(added)
+        return TaskBatchReply(group=batch.group, ids=added.ids)
 
     def submit_run(self, caller: Principal, submit: RunSubmit) -> Run:
         """Add a run, and plan it when all is known of its files; raises as ``runs.store.add_run`` does."""
@@ -153,6 +165,10 @@ class Backend:
                 self.queue.enqueue(to_queue.endpoint_id, to_queue.back)
         except RedisError as error:
             _log.warning("tasks wait for the queue's server", endpoint=to_queue.endpoint_id, reason=str(error))
+
+    def _dispatch_calls(self, added: calls.Added) -> None:
+        for endpoint_id, task_ids in added.queues.items():
+            self.dispatch(planning.ToQueue(endpoint_id, back=task_ids))
 
     def note_lost(self, leases: Sequence[Lost]) -> None:
         """Note leases that the queue has found to be lost."""

@@ -108,6 +108,7 @@ def _on_stop(closing: asyncio.Event) -> None:
 async def _close_when(closing: asyncio.Event, backend: Backend) -> None:
     await closing.wait()
     backend.notifier.close()
+    backend.push.close()
     await backend.live.close()
 
 
@@ -132,7 +133,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     state.tickets = Tickets(state.vault.read(state.vault.tickets_secret))
     _on_stop(closing)
     sweeper = _Sweeper(backend, state.settings.sweep_seconds)
-    beside = (sweeper.run(), backend.notifier.listen(), _close_when(closing, backend), _warm_up())
+    beside = (sweeper.run(), backend.notifier.listen(), backend.push.run(), _close_when(closing, backend), _warm_up())
     tasks = [asyncio.create_task(what) for what in beside]
     try:
         yield

@@ -30,6 +30,7 @@ class TaskRow(Base):
         Index(None, "run_id", "state"),
         Index(None, "endpoint_id", "state"),
         Index(None, "user_id", "state"),
+        Index(None, "group_id", "number"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -60,6 +61,10 @@ class TaskRow(Base):
     """``{"args": [...], "kwargs": {...}}``."""
     value: Mapped[str | None] = mapped_column(Text)
     """What the function returned, as JSON."""
+    group_id: Mapped[str | None] = mapped_column(String(36))
+    """Calls that belong together; one that was submitted alone is a group of its own."""
+    number: Mapped[int | None]
+    """Place in the group."""
 
     # ---- chunks, and looks into files
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))

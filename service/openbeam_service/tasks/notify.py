@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,9 @@ class Notifier:
         self._loop = asyncio.get_running_loop()
         self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
+        self._name = uuid.uuid4().hex
+        self.listeners: list[Callable[[Iterable[str]], None]] = []
+        """Called with all keys that are told, in the event loop's thread."""
 
     def tell(self, keys: Iterable[str]) -> None:
         """Wake who waits for these keys. May be called from any thread."""
@@ -41,7 +45,7 @@ class Notifier:
             return
         self._loop.call_soon_threadsafe(self._wake, told)
         with suppress(RedisError):  # waiters elsewhere look again when their time is up
-            self._queue.connection.publish(_CHANNEL, json.dumps(told))
+            self._queue.connection.publish(_CHANNEL, json.dumps([self._name, told]))
 
     def close(self) -> None:
         """Wake everybody, and let nobody wait any more."""
@@ -71,8 +75,8 @@ class Notifier:
                     await channel.subscribe(_CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            self._wake(json.loads(message["data"]))
-            except (RedisError, OSError, ValueError) as error:
+                            self._pass_on(*json.loads(message["data"]))
+            except (RedisError, OSError, ValueError, TypeError) as error:
                 _log.warning("no news from the queue's server", reason=str(error))
                 await asyncio.sleep(_PAUSE)
 
@@ -87,7 +91,13 @@ class Notifier:
             if not self._waiters[key]:
                 del self._waiters[key]
 
+    def _pass_on(self, name: str, keys: list[str]) -> None:
+        if name != self._name:
+            self._wake(keys)
+
     def _wake(self, keys: Iterable[str]) -> None:
+        for listener in self.listeners:
+            listener(keys)
         for key in keys:
             for event in self._waiters.get(key, ()):
                 event.set()

@@ -1,14 +1,26 @@
-"""Call a plain function, and wait for what it returns."""
+"""Call plain functions, one or many, and wait for what they return."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Security, status
-from openbeam.models import MAX_WAIT, Task, TaskSubmit
+from fastapi import APIRouter, Header, Query, Request, Security, status
+from fastapi.responses import StreamingResponse
+from openbeam.models import (
+    MAX_GROUPS,
+    MAX_WAIT,
+    Group,
+    Task,
+    TaskBatch,
+    TaskBatchReply,
+    TaskStatusReply,
+    TaskStatusRequest,
+    TaskSubmit,
+)
 from openbeam.states import FINAL_TASK_STATES
 from starlette.concurrency import run_in_threadpool
 
+from openbeam_service.database import Db
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.tasks import store
 from openbeam_service.tasks.backend import Backend
@@ -25,6 +37,40 @@ def submit_task(request: Request, caller: Runner, submit: TaskSubmit) -> Task:
     """Send a call to an endpoint; without one, to the one that will be done first."""
     backend: Backend = request.app.state.backend
     return backend.submit_call(caller, submit)
+
+
+@router.post("/batch", summary="Call functions many times", status_code=status.HTTP_201_CREATED)
+def submit_batch(request: Request, caller: Runner, batch: TaskBatch) -> TaskBatchReply:
+    """Send up to a thousand calls, all or none. The same group and place again is the same batch."""
+    backend: Backend = request.app.state.backend
+    return backend.submit_batch(caller, batch)
+
+
+@router.post("/status", summary="How many tasks stand")
+def task_status(db: Db, caller: Runner, asked: TaskStatusRequest) -> TaskStatusReply:
+    """Return the states of up to a thousand calls by id, or of a group, in the order of their submission."""
+    return TaskStatusReply(tasks=store.standings(db, caller, asked))
+
+
+@router.get(
+    "/events",
+    summary="Results as they come",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "`tasks` events with `TasksEnded`."}},
+)
+async def follow_tasks(
+    request: Request,
+    caller: Runner,
+    group: Annotated[list[Group], Query(min_length=1, max_length=MAX_GROUPS, description="Groups to follow.")],
+    last_event_id: Annotated[str, Header(max_length=64)] = "",
+) -> StreamingResponse:
+    """Send server-sent events: tasks that have ended already, or since ``Last-Event-ID``, then others as they end."""
+    backend: Backend = request.app.state.backend
+    return StreamingResponse(
+        backend.push.follow(caller, list(dict.fromkeys(group)), last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
 
 
 @router.get("/{task_id}", summary="One call and its result")
