@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from openbeam import Client
+from playwright.sync_api import Page, sync_playwright
+from support.browser import ARGUMENTS
 from support.stack import REPOSITORY, Stack
 
 
@@ -55,6 +57,19 @@ def chromium() -> str:
     if found is None:
         pytest.skip("CHROMIUM IS NOT HERE: browser tests are skipped; on Debian: apt-get install chromium")
     return found
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    """Return a page of a browser of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page.set_default_timeout(30_000)
+            yield page
+        finally:
+            browser.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,50 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from support.browser import sign_in
 from support.stack import Stack
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        try:
-            page = browser.new_page(viewport={"width": 1280, "height": 1000})
-            page.set_default_timeout(30_000)
-            yield page
-        finally:
-            browser.close()
-
-
-def sign_in(page: Page, stack: Stack, name: str, password: str) -> None:
-    page.goto(stack.portal_url)
-    page.get_by_role("button", name="Sign in").first.click()
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="What would you like to find out?")).to_be_visible()
-
-
 def test_a_student_s_first_lesson(stack: Stack, page: Page, tmp_path: Path) -> None:
-    student = stack.person("student")
-    sign_in(page, stack, student.name, student.password)
+    sign_in(page, stack)
     page.get_by_role("link", name="Z to two muons").click()
 
     slider = page.get_by_role("slider", name="Lowest muon momentum")
@@ -84,8 +52,7 @@ figure => new Promise(done => {
 def test_the_histogram_is_seen_filling(stack: Stack, page: Page, doublemu: Path) -> None:
     with stack.client() as client:
         client.add_local_file(doublemu, "browser-100k", like="cms-2012-doublemu", title="First 100,000 events")
-    student = stack.person("student")
-    sign_in(page, stack, student.name, student.password)
+    sign_in(page, stack)
     page.goto(f"{stack.portal_url}/analysis?function=dimuon_spectrum&dataset=browser-100k&bins=250")
     page.get_by_role("button", name="Run", exact=True).click()
     figure = page.get_by_test_id("live-histogram")

@@ -11,10 +11,12 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 from openbeam import Client
 from openbeam.home import Home
@@ -135,6 +137,36 @@ class Stack:
                 if name in command(child):
                     return child
         raise AssertionError(f"{name} does not run:\n{self.logs()}")
+
+    @contextmanager
+    def without_service(self) -> Iterator[None]:
+        """End the service alone, and let it come back afterwards: meanwhile nobody is there to start it again."""
+        assert self.process is not None
+        (supervisor,) = psutil.Process(self.process.pid).children()
+        service = self.program("openbeam-service serve")
+        supervisor.suspend()
+        try:
+            service.terminate()
+            while service.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.05)
+            yield
+        finally:
+            supervisor.resume()
+        self.wait_until_well()
+
+    def wait_until_well(self) -> None:
+        """Return once the service answers."""
+        deadline = time.monotonic() + 60
+        while not self._is_well():
+            assert time.monotonic() < deadline, f"the service did not come back:\n{self.logs()}"
+            time.sleep(0.1)
+        self.look()
+
+    def _is_well(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/v1/health", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> list[str]:
         """Press Ctrl-C, wait, and return what is left running (nothing, when all is well)."""
