@@ -35,11 +35,11 @@ up: install  ## start everything on this machine and run the main job; Ctrl-C st
 	@launch/up
 
 test: install  ## run the whole test suite
-	@tests/install-chromium
+	@tests/install-debian
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not system"
 
 test-system: install  ## tests that need root, Docker or a server from Debian
-	@tests/install-chromium
+	@tests/install-debian
 	$(BIN)/pytest -m system
 
 check: install  ## style, types, import rules, lock

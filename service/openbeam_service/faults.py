@@ -23,12 +23,14 @@ from openbeam.errors import (
     OpenbeamError,
     Refused,
     ServiceFault,
+    ServiceUnavailable,
     TooLarge,
     TooMany,
     to_json,
 )
 from pydantic import BaseModel
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -128,6 +130,13 @@ def _unstorable(request: Request, error: Exception) -> Response:
     return answer(request, InvalidInput("The request has a value that cannot be stored, such as a zero byte."))
 
 
+def _away(request: Request, error: Exception) -> Response:
+    """Answer for a database that is away, restarting, out of connections, or that ended a transaction for another."""
+    problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    _log.warning("the database does not answer", path=request.url.path, problem=problem)
+    return answer(request, ServiceUnavailable("The database does not answer. Try again in a moment."))
+
+
 def register(app: FastAPI) -> None:
     """Install the handlers."""
     app.add_exception_handler(OpenbeamError, _known)
@@ -135,6 +144,8 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IntegrityError, _meanwhile)
     app.add_exception_handler(DataError, _unstorable)
+    app.add_exception_handler(OperationalError, _away)
+    app.add_exception_handler(NoConnection, _away)
 
 
 class CatchAll:

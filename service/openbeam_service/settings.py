@@ -11,6 +11,8 @@ from limits import parse
 from openbeam.home import DEFAULT_PORTAL_URL, DEFAULT_URL, Home
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 __all__ = ["Settings"]
 
@@ -40,6 +42,18 @@ def _rate(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    try:
+        backend = make_url(value).get_backend_name()
+    except ArgumentError:
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        raise ValueError(
+            "must look like sqlite:////var/lib/openbeam.sqlite or postgresql+psycopg://user:password@host/name"
+        )
+    return value
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 Rate = Annotated[str, AfterValidator(_rate)]
 
@@ -47,7 +61,7 @@ Rate = Annotated[str, AfterValidator(_rate)]
 class Settings(BaseSettings):
     """Settings of the service. Every one has a default that works on one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="OPENBEAM_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="OPENBEAM_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     home: Annotated[Home, NoDecode, BeforeValidator(_home)] = Field(default_factory=Home.from_env)
     """Data directory (``OPENBEAM_HOME``)."""
@@ -57,8 +71,10 @@ class Settings(BaseSettings):
     """``host:port`` to listen on, where that is not in the URL: behind a proxy."""
     portal_url: Origin = DEFAULT_PORTAL_URL
     """Public URL of the portal."""
-    database: str = Field(default_factory=lambda known: f"sqlite:///{known['home'].database}")
-    """SQLAlchemy URL."""
+    database: Annotated[str, AfterValidator(_database)] = Field(
+        default_factory=lambda known: f"sqlite:///{known['home'].database}"
+    )
+    """SQLAlchemy URL, of SQLite or PostgreSQL."""
     valkey: str = Field(default_factory=lambda known: f"unix://{known['home'].socket('valkey')}")
     """URL of the queue's server."""
     lease_seconds: Annotated[float, Field(gt=0)] = 6.0

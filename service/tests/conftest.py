@@ -19,6 +19,7 @@ from openbeam.models import Role
 from openbeam_service.identity import store, tokens
 from openbeam_service.provision import initialise, opened
 from openbeam_service.settings import Settings
+from support.postgres import Postgres, running_postgres
 
 _COMMAND = (sys.executable, "-m", "openbeam_service")
 
@@ -130,6 +131,22 @@ def _running(root: Path, settings: dict[str, str]) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Return a PostgreSQL server of the tests' own; skip where there is none."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    """Return a function that makes an empty database and returns its URL. Who asks for it runs on every database."""
+    if request.param == "sqlite":
+        return lambda folder: f"sqlite:///{folder}/openbeam.sqlite"
+    server: Postgres = request.getfixturevalue("postgres")
+    return lambda _folder: server.fresh()
+
+
+@pytest.fixture(scope="session")
 def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
     """Return a function that starts a service of its own, with environment variables of its own."""
     with ExitStack() as stack:
@@ -141,6 +158,10 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 @pytest.fixture(scope="session")
-def service(start_service: Callable[..., Service]) -> Service:
-    """Return the service that most tests share. They must not change what others rely on."""
-    return start_service()
+def service(
+    start_service: Callable[..., Service],
+    new_database: Callable[[Path], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Service:
+    """Return the service that most tests share, on every database. They must not change what others rely on."""
+    return start_service(OPENBEAM_DATABASE=new_database(tmp_path_factory.mktemp("database")))

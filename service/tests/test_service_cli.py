@@ -16,10 +16,12 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(service: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs a command in this process: exit status, output, errors."""
 
     def command(home: Path, *arguments: str, typed: str = "", **environment: str) -> tuple[int, str, str]:
+        if home == service.home.root:
+            monkeypatch.setenv("OPENBEAM_DATABASE", service.settings.database)
         for name, value in {"OPENBEAM_HOME": str(home), **environment}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["openbeam-service", *arguments])

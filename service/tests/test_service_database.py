@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -24,8 +24,8 @@ _HALF_HOURS = st.integers(-28, 28).map(lambda count: timezone(timedelta(minutes=
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = make_engine(f"sqlite:///{tmp_path / 'deep' / 'test.sqlite'}")
+def engine(new_database: Callable[[Path], str], tmp_path: Path) -> Iterator[Engine]:
+    made = make_engine(new_database(tmp_path / "deep"))
     Base.metadata.create_all(made)
     yield made
     made.dispose()
@@ -53,9 +53,11 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         UtcDateTime().process_bind_param(datetime(2026, 1, 1), create_engine("sqlite://").dialect)  # noqa: DTZ001
 
 
-def test_sqlite_is_set_up_for_many_threads(engine: Engine) -> None:
+def test_sqlite_is_set_up_for_many_threads(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'test.sqlite'}")
     with engine.connect() as connection:
         values = {name: connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys")}
+    engine.dispose()
     assert values == {"journal_mode": "wal", "foreign_keys": 1}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -11,8 +12,8 @@ from openbeam_service.tables import metadata
 from sqlalchemy import inspect
 
 
-def test_migrations_and_models_agree(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+def test_migrations_and_models_agree(new_database: Callable[[Path], str], tmp_path: Path) -> None:
+    url = new_database(tmp_path)
     upgrade(url)
     upgrade(url)
     engine = make_engine(url)
@@ -22,8 +23,8 @@ def test_migrations_and_models_agree(tmp_path: Path) -> None:
     command.check(migrations(url))
 
 
-def test_every_step_can_be_taken_back(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+def test_every_step_can_be_taken_back(new_database: Callable[[Path], str], tmp_path: Path) -> None:
+    url = new_database(tmp_path)
     upgrade(url)
     command.downgrade(migrations(url), "base")
     upgrade(url)

@@ -59,6 +59,15 @@ def test_an_address_that_would_leak_passwords_is_refused(monkeypatch: pytest.Mon
         Settings()
 
 
+@pytest.mark.parametrize(
+    "url", ["mysql://localhost/openbeam", "/var/lib/openbeam.sqlite", "postgres://localhost/x", ""]
+)
+def test_a_database_that_nobody_tested_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("OPENBEAM_DATABASE", url)
+    with pytest.raises(ValidationError, match="must look like sqlite"):
+        Settings()
+
+
 @pytest.mark.parametrize(("name", "value"), [("LEASE_SECONDS", "0"), ("TOKEN_DAYS", "x"), ("MAX_UPLOAD_BYTES", "-1")])
 def test_numbers_are_checked(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"OPENBEAM_{name}", value)

@@ -16,6 +16,7 @@ import structlog
 from fastapi import FastAPI
 from openbeam.states import RunState
 from redis import RedisError
+from sqlalchemy.exc import OperationalError
 
 from openbeam_service.runs.cache import forget_old
 from openbeam_service.runs.tickets import Tickets
@@ -54,6 +55,8 @@ class _Sweeper:
                 _log.warning("the queue does not answer", reason=str(error))
                 # When it is back it may have forgotten something.
                 self._due["remember"] = 0.0
+            except OperationalError as error:
+                _log.warning("the database does not answer", reason=str(error.orig).strip())
             except Exception:  # noqa: BLE001  it is logged, and sweeping must go on
                 _log.exception("the sweeper stumbled, and goes on")
             await asyncio.sleep(self._seconds)

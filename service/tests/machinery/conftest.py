@@ -75,9 +75,14 @@ def _end(machine: Machine) -> None:
 
 
 @pytest.fixture(scope="session")
-def machine(start_machine: Callable[..., Machine]) -> Machine:
-    """Return the service that most tests share. Leases last one second; uploads have up to 4 MB."""
-    return start_machine(OPENBEAM_MAX_UPLOAD_BYTES="4000000")
+def machine(
+    start_machine: Callable[..., Machine],
+    new_database: Callable[[Path], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Machine:
+    """Return the service that most tests share, on every database. Leases last one second; uploads have up to 4 MB."""
+    database = new_database(tmp_path_factory.mktemp("database"))
+    return start_machine(OPENBEAM_MAX_UPLOAD_BYTES="4000000", OPENBEAM_DATABASE=database)
 
 
 @pytest.fixture(scope="session")
@@ -99,12 +104,14 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def bench(valkey: str, tmp_path: Path) -> Callable[[Callable[[Bench], Coroutine[Any, Any, None]]], None]:
-    """Return what runs a test with a bench."""
+def bench(
+    valkey: str, new_database: Callable[[Path], str], tmp_path: Path
+) -> Callable[[Callable[[Bench], Coroutine[Any, Any, None]]], None]:
+    """Return what runs a test with a bench, on every database."""
 
     def run(test: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
         async def inside() -> None:
-            async with make_bench(valkey, tmp_path) as made:
+            async with make_bench(valkey, new_database(tmp_path)) as made:
                 await test(made)
 
         asyncio.run(inside())

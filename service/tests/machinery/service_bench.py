@@ -1,11 +1,10 @@
-"""A backend in the test's own process: a database in a folder, a real Valkey, no HTTP."""
+"""A backend in the test's own process: a database, a real Valkey, no HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from openbeam.models import (
@@ -97,8 +96,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def make_bench(valkey: str, folder: Path) -> AsyncIterator[Bench]:
-    engine = make_engine(f"sqlite:///{folder / 'lost.sqlite'}")
+async def make_bench(valkey: str, database: str) -> AsyncIterator[Bench]:
+    engine = make_engine(database)
     metadata.create_all(engine)
     queue = TaskQueue(valkey, lease_seconds=60)
     queue.connection.flushall()
