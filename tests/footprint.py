@@ -1,8 +1,9 @@
 """``make footprint``: times and memory of a started stack, each figure measured now.
 
 Prints the time from ``launch/up`` to the first histogram, medians of ten warm ``z_mumu`` runs with ten parameters, the
-proportional set size (PSS) of every process of the idle stack, and what 500 runs add to it. Linux only: PSS is from
-``/proc``.
+proportional set size (PSS) of every process of the idle stack, and what 500 runs add to it once 250 have warmed it up
+(caches of statements and of database pages, which have a bound, fill over the first ones). Linux only: PSS is from
+``/proc``, and shares with other copies of the same programs, so measure with no other stack running.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 from openbeam import Client
@@ -85,51 +85,49 @@ def times(client: Client) -> None:
         )
 
 
-def table(before: dict[str, float], after: dict[str, float], runs: int) -> Table:
-    """Return the memory table."""
+def table(looks: dict[str, dict[str, float]]) -> Table:
+    """Return memory by process, a column a look; the change is between the last two."""
     shown = Table("process", title="PSS, MiB")
-    for heading in ("idle", f"after {runs} runs", "change"):
+    for heading in (*looks, "change"):
         shown.add_column(heading, justify="right")
-    for name in sorted(before | after, key=lambda name: -before.get(name, 0)):
-        old, new = before.get(name, 0.0), after.get(name, 0.0)
-        shown.add_row(name, f"{old:.0f}", f"{new:.0f}", f"{new - old:+.1f}")
-    total: list[Any] = [sum(before.values()), sum(after.values())]
+    idle, *_, warm, end = looks.values()
+    for name in sorted(idle | end, key=lambda name: -idle.get(name, 0)):
+        cells = (f"{look.get(name, 0.0):.1f}" for look in looks.values())
+        shown.add_row(name, *cells, f"{end.get(name, 0.0) - warm.get(name, 0.0):+.1f}")
+    totals = [sum(look.values()) for look in looks.values()]
     shown.add_section()
-    shown.add_row("all", f"{total[0]:.0f}", f"{total[1]:.0f}", f"{total[1] - total[0]:+.1f}")
+    shown.add_row("all", *(f"{total:.1f}" for total in totals), f"{totals[-1] - totals[-2]:+.1f}")
     return shown
+
+
+def measure(stack: Stack, warm_up: int, runs: int) -> None:
+    """Print all figures of a started stack."""
+    looks = {"idle": memory(stack)}
+    with stack.client() as client:
+        times(client)
+        for label, count in ((f"warmed up by {warm_up} runs", warm_up), (f"{runs} runs later", runs)):
+            for number in range(count):
+                one_run(client, 30 + number % 60)
+            looks[label] = memory(stack)
+    console.print(table(looks))
 
 
 def main() -> None:
     """Measure and print."""
     asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--warm-up", type=int, default=250, help="runs before the first of the two looks")
     asked.add_argument("--runs", type=int, default=500, help="runs between the two looks at memory")
-    runs = asked.parse_args().runs
+    options = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="openbeam-footprint-") as home:
         stack = Stack(Path(home))
         try:
             console.print(f"launch/up to first histogram: [bold]{stack.start():.1f} s[/bold]")
             time.sleep(10)
-            before = memory(stack)
-            with stack.client() as client:
-                times(client)
-                settled = memory(stack)
-                middle = growth(client, stack, runs)
-            console.print(table(before, memory(stack), runs))
-            console.print(f"after the ten timed runs {sum(settled.values()):.0f} MiB, halfway {middle:.0f} MiB")
+            measure(stack, options.warm_up, options.runs)
         finally:
             left = stack.stop()
     if left:
         raise SystemExit(f"left running: {left}")
-
-
-def growth(client: Client, stack: Stack, runs: int) -> float:
-    """Do many runs; return MiB of PSS halfway, so that a leak can be told from warming up."""
-    middle = 0.0
-    for number in range(runs):
-        one_run(client, 30 + number % 60)
-        if number == runs // 2:
-            middle = sum(memory(stack).values())
-    return middle
 
 
 if __name__ == "__main__":
