@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from openbeam.client import Client
+    from openbeam.executor import Executor
     from openbeam.run import Run
 
-__all__ = ["Client", "Run", "__version__"]
+__all__ = ["Client", "Executor", "Run", "__version__"]
 
 __version__ = "0.1.0"
 
-_HOMES = {"Client": "openbeam.client", "Run": "openbeam.run"}
+_HOMES = {"Client": "openbeam.client", "Executor": "openbeam.executor", "Run": "openbeam.run"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +43,9 @@ from openbeam.models import (
     RunSubmit,
     StoredFile,
     Task,
+    TaskStanding,
+    TaskStatusReply,
+    TaskStatusRequest,
     TaskSubmit,
     User,
 )
@@ -88,6 +91,11 @@ class Client:
     def url(self) -> str:
         """URL of the service."""
         return self._wire.url
+
+    @property
+    def wire(self) -> Transport:
+        """The connection, for what is built upon a client."""
+        return self._wire
 
     def close(self) -> None:
         """Close the connections."""
@@ -231,6 +239,16 @@ class Client:
         if task.state is TaskState.cancelled:
             raise TaskCancelled("The task was cancelled.", task_id=task.id)
         raise TaskError("The task failed, and the service does not know why.", task_id=task.id)
+
+    def task_states(
+        self, task_ids: Sequence[str] = (), *, group: str | None = None, first: int = 0
+    ) -> list[TaskStanding]:
+        """Return how up to a thousand tasks stand: these, or those of an executor's group from a place on.
+
+        Ids that the caller has no task for are left out.
+        """
+        asked = checked(TaskStatusRequest, ids=list(task_ids), group=group, first=first)
+        return self._wire.post(TaskStatusReply, "/tasks/status", asked).tasks
 
     # -------------------------------------------------------------------------------------------- datasets
     def datasets(self) -> list[Dataset]:

@@ -68,7 +68,9 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _json_bytes(body: BaseModel | Mapping[str, Any]) -> bytes:
+def _json_bytes(body: BaseModel | Mapping[str, Any] | bytes) -> bytes:
+    if isinstance(body, bytes):
+        return body
     data = body.model_dump() if isinstance(body, BaseModel) else body
     try:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False)
@@ -108,8 +110,8 @@ class Transport:
         request = {"params": known, "timeout": self.timeout + wait}
         return self._read(shape, self._send_again("GET", path, **request))
 
-    def post(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any]) -> T:
-        """Return the answer to a POST of JSON as ``shape``."""
+    def post(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any] | bytes) -> T:
+        """Return the answer to a POST of JSON (which bytes are already) as ``shape``."""
         headers = {"Content-Type": "application/json"}
         return self._read(shape, self._send("POST", path, content=_json_bytes(body), headers=headers))
 
@@ -120,11 +122,18 @@ class Transport:
 
     @contextmanager
     def stream(
-        self, path: str, *, accept: str, read_timeout: float, headers: Mapping[str, str]
+        self,
+        path: str,
+        *,
+        accept: str,
+        read_timeout: float,
+        headers: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
     ) -> Iterator[httpx.Response]:
         """Open an answer that comes piece by piece. Errors of the connection are httpx's: the reader reconnects."""
         timeout = httpx.Timeout(self.timeout, read=read_timeout)
-        with self._http.stream("GET", API + path, headers={**headers, "Accept": accept}, timeout=timeout) as response:
+        wanted = {**headers, "Accept": accept}
+        with self._http.stream("GET", API + path, params=query, headers=wanted, timeout=timeout) as response:
             if not response.is_success:
                 response.read()
                 raise self._error(response)

@@ -1,0 +1,63 @@
+"""Callables become functions of the service, each published once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from openbeam import source
+from openbeam.checks import checked
+from openbeam.models import FunctionSpec, FunctionSummary
+
+if TYPE_CHECKING:
+    from openbeam.client import Client
+
+__all__ = ["Code", "Runnable"]
+
+Runnable = Callable[..., Any] | str | FunctionSummary
+"""A Python function, the reference of a published one, or what ``Client.function`` returns."""
+
+_CHUNK: Final = "openbeam_chunk"
+
+
+class Code:
+    """What has been published so far. The service itself knows the same text again, so this only spares requests."""
+
+    def __init__(self, client: Client, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._known: dict[tuple[Any, bool], str] = {}
+        self._lock = threading.Lock()
+
+    def ref(self, function: Runnable) -> str:
+        """Return the reference to call a function by.
+
+        Raises
+        ------
+        InvalidInput
+            When the text of a callable cannot stand alone.
+
+        """
+        if isinstance(function, str):
+            return function
+        if isinstance(function, FunctionSummary):
+            return function.id
+        with self._lock:
+            key = (function, False)
+            if key not in self._known:
+                self._known[key] = self._client.register_function(function, timeout=self._timeout)
+            return self._known[key]
+
+    def chunked(self, function: Callable[..., Any]) -> str:
+        """Return the reference of a function that calls another one for each argument list of many."""
+        with self._lock:
+            key = (function, True)
+            if key not in self._known:
+                pieces = source.from_callable(function).fields()
+                loop = f"def {_CHUNK}(calls):\n    return [{pieces['entrypoint']}(*args) for args in calls]\n"
+                spec = {**pieces, "source": f"{pieces['source']}\n\n{loop}", "entrypoint": _CHUNK}
+                name = f"{source.name_of(function)[:57]}_chunk"
+                made = checked(FunctionSpec, name=name, timeout=self._timeout, **spec)
+                self._known[key] = self._client.publish_function(made).id
+            return self._known[key]

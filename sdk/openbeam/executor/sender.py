@@ -1,0 +1,92 @@
+"""Calls go out in batches: whatever has gathered while the last batch was on its way is the next one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from openbeam.checks import error_of
+from openbeam.errors import CallsRefused, Conflict, OpenbeamError, ServiceTrouble, TooMany
+from openbeam.executor.board import Board
+from openbeam.executor.future import TaskFuture
+from openbeam.models import TaskBatchReply
+from openbeam.transport import Transport
+
+__all__ = ["pauses", "send_all"]
+
+_MOST_BYTES: Final = 8 * 1024 * 1024
+_LONGEST_PAUSE: Final = 5.0
+_FIRST_PAUSE: Final = 0.2
+
+
+def pauses(patience: float) -> Iterator[float]:
+    """Yield how long to wait before each new try, longer each time, until ``patience`` seconds are over."""
+    end, pause = time.monotonic() + patience, _FIRST_PAUSE
+    while time.monotonic() < end:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def send_all(board: Board, wire: Transport, group: str, most: int, patience: float) -> None:
+    """Send calls until the board is closed and empty. Runs in a thread of its own."""
+    place = 0
+    while batch := board.take(most, _MOST_BYTES):
+        place += _Batch(board, wire, group, place, batch).send(patience)
+
+
+class _Batch:
+    """One batch. It has a place in its group, so sending it twice makes it no second time."""
+
+    def __init__(self, board: Board, wire: Transport, group: str, place: int, futures: list[TaskFuture]) -> None:
+        self._board = board
+        self._wire = wire
+        self._group = group
+        self._place = place
+        self._futures = futures
+
+    def send(self, patience: float) -> int:
+        """Send it, through a service that is away for a while; return how many calls were taken."""
+        waits = pauses(patience)
+        while self._futures:
+            try:
+                ids = self._wire.post(TaskBatchReply, "/tasks/batch", self._body()).ids
+            except CallsRefused as error:
+                self._drop(error)
+            except TooMany as error:
+                # There is room again when others of our own tasks have ended.
+                waits = pauses(patience)
+                time.sleep(min(float(error.details.get("retry_after", 1)), _LONGEST_PAUSE))
+            except (ServiceTrouble, Conflict) as error:
+                self._wait(waits, error)
+            except OpenbeamError as error:
+                self._refuse_all(error)
+            else:
+                self._board.sent(self._futures, ids)
+                return len(ids)
+        return 0
+
+    def _body(self) -> bytes:
+        head = f'{{"group":"{self._group}","first":{self._place},"calls":['.encode()
+        return head + b",".join(future.call for future in self._futures) + b"]}"
+
+    def _drop(self, error: CallsRefused) -> None:
+        """End the calls that cannot be run; the others go out again."""
+        refused = {call["index"]: call["error"] for call in error.details.get("calls", [])}
+        if not refused:
+            self._refuse_all(error)
+        for index, said in refused.items():
+            self._board.refused(self._futures[index], error_of(said["kind"], said["message"], said.get("details")))
+        self._futures = [future for index, future in enumerate(self._futures) if index not in refused]
+
+    def _wait(self, waits: Iterator[float], error: OpenbeamError) -> None:
+        pause = next(waits, None)
+        if pause is None:
+            self._refuse_all(error)
+        else:
+            time.sleep(pause)
+
+    def _refuse_all(self, error: OpenbeamError) -> None:
+        for future in self._futures:
+            self._board.refused(future, error)
+        self._futures = []
