@@ -30,7 +30,11 @@ from openbeam.errors import (
     UnknownTask,
 )
 from openbeam.models import (
+    MAX_AUDIT_PAGE,
     MAX_WAIT,
+    AuditEntry,
+    AuditFilter,
+    AuditPage,
     Dataset,
     DatasetSpec,
     Endpoint,
@@ -136,6 +140,29 @@ class Client:
     def whoami(self) -> User:
         """Return the caller, as the service knows them."""
         return self._wire.get(User, "/whoami")
+
+    def audit(self, limit: int = 100, **filters: Any) -> list[AuditEntry]:
+        """Return up to ``limit`` entries of the audit trail, newest first: the caller's, and of their endpoints.
+
+        An administrator sees all. ``filters`` are the fields of ``AuditFilter``: ``actor``, ``action``, ``kind``,
+        ``object``, ``endpoint``, ``since``, ``until``.
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such filter, or a moment has no time zone.
+
+        """
+        entries: list[AuditEntry] = []
+        wanted = checked(AuditFilter, **filters)
+        while limit > len(entries):
+            wanted.limit = min(limit - len(entries), MAX_AUDIT_PAGE)
+            page = self._wire.get(AuditPage, "/audit", **wanted.model_dump(mode="json", exclude_none=True))
+            entries += page.entries
+            wanted.before = page.next
+            if page.next is None:
+                break
+        return entries
 
     # -------------------------------------------------------------------------------------------- functions
     def functions(self, search: str | None = None) -> list[FunctionSummary]:

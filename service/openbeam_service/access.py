@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from openbeam.errors import NotAllowed
 from openbeam.models import Isolation
-from sqlalchemy import ColumnElement, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
+from openbeam_service.audit.models import AuditRow
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.models import FunctionRow, StoredFileRow
@@ -23,6 +24,7 @@ __all__ = [
     "check_isolation",
     "is_isolated_for",
     "usable_endpoints",
+    "visible_audit",
     "visible_datasets",
     "visible_endpoints",
     "visible_files",
@@ -35,6 +37,20 @@ __all__ = [
 def visible_functions(caller: Principal) -> ColumnElement[bool]:
     """Functions that the caller may read and run."""
     return true() if caller.is_admin else or_(FunctionRow.public, FunctionRow.owner_id == caller.user_id)
+
+
+def visible_audit(caller: Principal) -> ColumnElement[bool]:
+    """Entries of the audit trail: what the caller did, what was done to them, what concerns their endpoints."""
+    if caller.role is None:
+        return false()
+    if caller.is_admin:
+        return true()
+    lent = select(EndpointRow.id).where(EndpointRow.owner_id == caller.user_id)
+    return or_(
+        AuditRow.actor_id == caller.user_id,
+        and_(AuditRow.kind == "user", AuditRow.object_id == caller.user_id),
+        AuditRow.endpoint_id.in_(lent),
+    )
 
 
 def visible_datasets(caller: Principal) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
 from openbeam_service import faults, health, reference
+from openbeam_service.audit import routes as audit
 from openbeam_service.database import make_engine, make_sessions
 from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
@@ -45,6 +46,7 @@ _API_ROUTERS: Final = (
     tasks.router,
     agent.router,
     runs.router,
+    audit.router,
 )
 
 

@@ -52,6 +52,8 @@ class Door(StrEnum):
     """Codes of such programs tried, for a person."""
     calls = "calls"
     """Calls of the API, for a caller."""
+    noted_failures = "noted_failures"
+    """Sign-ins that failed and are written into the audit trail, for all together."""
     strangers = "strangers"
     """Calls of the API without a valid token, for an address."""
 

@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     rate_strangers: Rate = "6000 per minute"
     """Calls of the API without a valid token from an address."""
 
+    rate_noted_failures: Rate = "600 per hour"
+    """Sign-ins that failed and are written into the audit trail; the log has all."""
+    audit_days: Annotated[int, Field(ge=1, le=36_500)] = 730
+    """How long the audit trail is kept."""
+
     @property
     def audience(self) -> str:
         """The ``aud`` of every access token: the REST API."""

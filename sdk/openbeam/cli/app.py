@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from openbeam import __version__
 from openbeam.cli import running
+from openbeam.cli.audit import audit
 from openbeam.cli.screen import diagnostics, fail, rows
 from openbeam.client import Client
 from openbeam.errors import OpenbeamError
@@ -57,6 +58,9 @@ def whoami() -> None:
             [[user.name, user.role.value, " ".join(user.scopes), client.url]],
             nothing="",
         )
+
+
+app.command()(audit)
 
 
 @app.command()

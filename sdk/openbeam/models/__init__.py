@@ -7,6 +7,7 @@ times in seconds, moments are UTC.
 
 from __future__ import annotations
 
+from openbeam.models.audit import MAX_AUDIT_PAGE, AuditEntry, AuditFilter, AuditPage
 from openbeam.models.batches import (
     MAX_BATCH,
     MAX_GROUPS,
@@ -52,6 +53,7 @@ from openbeam.models.tasks import Task, TaskProblem, TaskSubmit
 
 __all__ = [
     "FILE_KEY",
+    "MAX_AUDIT_PAGE",
     "MAX_BATCH",
     "MAX_GROUPS",
     "MAX_HISTOGRAM_BINS",
@@ -60,6 +62,9 @@ __all__ = [
     "MAX_SOURCE",
     "MAX_WAIT",
     "Account",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditPage",
     "CallBody",
     "CallResult",
     "Checksum",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from openbeam.models import Role
@@ -20,25 +20,30 @@ def token(
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires (default: 90).")] = None,
 ) -> None:
     """Print a new personal token of a user. It is shown this once."""
+    from openbeam_service.audit.store import note
     from openbeam_service.identity import store, tokens
     from openbeam_service.provision import opened
     from openbeam_service.settings import Settings
 
     settings = Settings()
     with opened(settings) as db:
-        made = tokens.make(db, store.the_user(db, name), days=days or settings.token_days)
+        user = store.the_user(db, name)
+        made = tokens.make(db, user, days=days or settings.token_days)
+        note(db, "cli", "token.make", user.id, user.name)
     print(made)
 
 
 @app.command("setup-link")
 def setup_link() -> None:
     """Print a new one-time link by which somebody becomes administrator. An older link stops working."""
+    from openbeam_service.audit.store import note
     from openbeam_service.provision import make_link, opened
     from openbeam_service.settings import Settings
 
     settings = Settings()
     with opened(settings) as db:
         link = make_link(settings, db)
+        note(db, "cli", "user.setup_link")
     print(link)
 
 
@@ -51,6 +56,12 @@ def _typed_password() -> str:
     return passwords.hash_password(password)
 
 
+def _shown(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what the audit trail may say of changes: of a password, that it is another."""
+    said = {field: value for field, value in changes.items() if value is not None}
+    return {**said, "password_hash": "changed"} if "password_hash" in said else said
+
+
 @users.command("add")
 def add_user(
     name: str,
@@ -58,13 +69,15 @@ def add_user(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read a password from input.")] = False,
 ) -> None:
     """Add a user. Without a password they can use personal tokens, not the sign-in page."""
+    from openbeam_service.audit.store import note
     from openbeam_service.identity import store
     from openbeam_service.provision import opened
     from openbeam_service.settings import Settings
 
     hashed = _typed_password() if password_stdin else None
     with opened(Settings()) as db:
-        store.add_user(db, name, role, hashed)
+        user = store.add_user(db, name, role, hashed)
+        note(db, "cli", "user.add", user.id, user.name, role=role)
     print(f"Added {name} ({role}).")
 
 
@@ -76,17 +89,19 @@ def set_user(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read a new password from input.")] = False,
 ) -> None:
     """Change a user. It works at once: tokens and browsers of a closed account are refused at their next call."""
+    from openbeam_service.audit.store import note
     from openbeam_service.identity import store
     from openbeam_service.provision import opened
     from openbeam_service.settings import Settings
 
-    changes: dict[str, object] = {"role": role, "active": active}
+    changes: dict[str, Any] = {"role": role, "active": active}
     changes["password_hash"] = _typed_password() if password_stdin else None
     with opened(Settings()) as db:
         user = store.the_user(db, name)
         for field, value in changes.items():
             if value is not None:
                 setattr(user, field, value)
+        note(db, "cli", "user.set", user.id, user.name, **_shown(changes))
     print(f"Changed {name}.")
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response, Security, status
 from openbeam.models import Endpoint, EndpointSpec
 
 from openbeam_service.access import visible_endpoints
+from openbeam_service.audit.store import note
 from openbeam_service.database import Db
 from openbeam_service.endpoints import store
 from openbeam_service.identity.principal import Principal, principal
@@ -32,6 +33,7 @@ def register(request: Request, response: Response, db: Db, caller: Manager, spec
     row, is_new = store.register(db, caller.user_id, spec)
     if not is_new:
         response.status_code = status.HTTP_200_OK
+    note(db, caller, "endpoint.register", row.id, row.name, endpoint_id=row.id, new=is_new, public=row.public)
     _log.info("endpoint registered", endpoint=row.name, id=row.id, owner=caller.name, new=is_new)
     return store.shown(request, row)
 

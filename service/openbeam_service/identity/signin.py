@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from openbeam.errors import Conflict, InvalidInput, OpenbeamError, TooMany
 
+from openbeam_service.audit.store import note
 from openbeam_service.database import Db
 from openbeam_service.identity import passwords, store
 from openbeam_service.identity.browser import check_form, form_token, safe_next, sign_in, signed_in
@@ -45,6 +46,15 @@ def _sign_in_page(request: Request, target: str, name: str = "", error: Openbeam
     )
 
 
+def _note_failure(request: Request, db: Db, user: UserRow | None) -> None:
+    """Note a failure, up to a rate: who guesses shall not fill the disk. An unknown name may be a mistyped password."""
+    try:
+        request.app.state.limits.spend(Door.noted_failures)
+    except TooMany:
+        return
+    note(db, "anonymous", "user.sign_in_failed", user.id if user else "", user.name if user else "")
+
+
 @router.get("/login")
 def login_page(request: Request, next: str = "") -> Response:  # noqa: A002  the name that addresses carry
     """Show the sign-in form."""
@@ -69,10 +79,12 @@ async def login(request: Request, db: Db, form: Form) -> Response:
     right = await passwords.verify(user.password_hash if user and user.active else None, fields.get("password", ""))
     if user is None or not right:
         _log.info("sign-in failed", user=name, address=address)
+        await run_in_threadpool(_note_failure, request, db, user)
         wrong = InvalidInput("The user name or the password is wrong.")
         return _sign_in_page(request, target, name, wrong)
     await run_in_threadpool(limits.forgive, Door.sign_in, name, address)
     _log.info("signed in", user=name, address=address)
+    note(db, user, "user.sign_in", user.id, user.name)
     sign_in(request, user)
     return _onward(request, target)
 
@@ -89,12 +101,19 @@ def _end_session(request: Request, db: Db, asked: Received) -> tuple[bool, str]:
     return not ending.needs_confirmation, ending.redirect_uri or state.settings.portal_url
 
 
+def _sign_out(request: Request, db: Db) -> None:
+    now = signed_in(request, db)
+    if now is not None:
+        note(db, now[0], "user.sign_out", now[0].id, now[0].name)
+    request.session.clear()
+
+
 @router.get("/logout")
 def logout_page(request: Request, db: Db, form: Form) -> Response:
     """Sign out when a client of ours asks with its ID token; else ask the person."""
     sure, target = _end_session(request, db, form)
     if sure:
-        request.session.clear()
+        _sign_out(request, db)
         return RedirectResponse(target, 303)
     now = signed_in(request, db)
     if now is None:
@@ -103,10 +122,10 @@ def logout_page(request: Request, db: Db, form: Form) -> Response:
 
 
 @router.post("/logout")
-def logout(request: Request, form: Form) -> Response:
+def logout(request: Request, db: Db, form: Form) -> Response:
     """Sign out."""
     check_form(request, form)
-    request.session.clear()
+    _sign_out(request, db)
     return RedirectResponse("/logout", 303)
 
 
@@ -152,5 +171,6 @@ async def setup(request: Request, db: Db, form: Form, secret: str) -> Response:
         return _link_is_gone(request)
     request.app.state.vault.setup_link.unlink(missing_ok=True)
     _log.info("administrator made", user=name)
+    note(db, user, "user.set_up", user.id, user.name)
     sign_in(request, user)
     return _onward(request, "")

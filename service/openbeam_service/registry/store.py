@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Text, func, or_, select
 from sqlalchemy.orm import Session, undefer_group
 
 from openbeam_service.access import visible_datasets, visible_files, visible_functions
+from openbeam_service.audit.store import note
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.store import OPERATOR
@@ -71,6 +72,7 @@ def publish_function(db: Session, caller: Principal, spec: FunctionSpec) -> tupl
     )
     db.add(row)
     db.flush()
+    note(db, caller, "function.publish", row.id, row.ref, public=row.public, sha256=row.sha256)
     return row, True
 
 
@@ -181,6 +183,7 @@ def publish_dataset(db: Session, caller: Principal, spec: DatasetSpec) -> tuple[
         db.add(row)
     row.spec = spec.model_dump(mode="json")
     db.flush()
+    note(db, caller, "dataset.publish", row.id, row.name, replaced=not is_new)
     return row, is_new
 
 

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from openbeam_service.access import visible_files
+from openbeam_service.audit.store import note
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.models import StoredFileRow
 
@@ -121,6 +122,7 @@ def keep(db: Session, caller: Principal, received: Received) -> StoredFileRow:
         row = StoredFileRow(key=received.key, owner_id=caller.user_id, size=received.size, checksum=received.checksum)
         db.add(row)
         db.flush()
+        note(db, caller, "file.upload", row.key, size=row.size)
     received.settle()
     return row
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.access import visible_runs
+from openbeam_service.audit.store import note
 from openbeam_service.database import now
 from openbeam_service.endpoints.store import is_online
 from openbeam_service.identity.principal import Principal
@@ -73,6 +74,7 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     )
     db.add(run)
     db.flush()
+    note(db, caller, "run.submit", run.id, function.ref, endpoint_id=endpoint.id, dataset=run.dataset)
     return run
 
 

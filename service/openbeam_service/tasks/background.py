@@ -18,8 +18,10 @@ from openbeam.states import RunState
 from redis import RedisError
 from sqlalchemy.exc import OperationalError
 
+from openbeam_service.audit import store as audit
 from openbeam_service.runs.cache import forget_old
 from openbeam_service.runs.tickets import Tickets
+from openbeam_service.settings import Settings
 from openbeam_service.tasks.backend import Backend
 from openbeam_service.tasks.queue import TaskQueue
 
@@ -39,9 +41,9 @@ _log = structlog.get_logger("openbeam.background")
 class _Sweeper:
     """Housekeeping, each kind in its own rhythm."""
 
-    def __init__(self, backend: Backend, seconds: float) -> None:
+    def __init__(self, backend: Backend, settings: Settings) -> None:
         self._backend = backend
-        self._seconds = seconds
+        self._settings = settings
         # After a start, most is due at once.
         self._due = dict.fromkeys(("remember", "nudge", "pick up", "presence"), 0.0)
         self._due["forget"] = time.monotonic() + 60.0
@@ -59,7 +61,7 @@ class _Sweeper:
                 _log.warning("the database does not answer", reason=str(error.orig).strip())
             except Exception:  # noqa: BLE001  it is logged, and sweeping must go on
                 _log.exception("the sweeper stumbled, and goes on")
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(self._settings.sweep_seconds)
 
     def once(self) -> None:
         """Do what is due."""
@@ -73,6 +75,7 @@ class _Sweeper:
         if self._is_due("forget", _FORGET_SECONDS):
             with backend.sessions.begin() as db:
                 forget_old(db)
+                audit.forget_old(db, self._settings.audit_days)
         backend.note_lost(backend.queue.sweep())
         if self._is_due("remember", _REMEMBER_SECONDS):
             backend.remember_forgotten()
@@ -135,7 +138,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     closing = state.closing = asyncio.Event()
     state.tickets = Tickets(state.vault.read(state.vault.tickets_secret))
     _on_stop(closing)
-    sweeper = _Sweeper(backend, state.settings.sweep_seconds)
+    sweeper = _Sweeper(backend, state.settings)
     beside = (sweeper.run(), backend.notifier.listen(), backend.push.run(), _close_when(closing, backend), _warm_up())
     tasks = [asyncio.create_task(what) for what in beside]
     try:
