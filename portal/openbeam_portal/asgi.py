@@ -27,7 +27,7 @@ __all__ = ["auth_of", "create_app"]
 _SCRIPT: Final = Path(__file__).with_name("script") / "portal.py"
 # What Streamlit would import for the first visitor, who would wait for it.
 _LATE_IMPORTS: Final = ("pandas", "pyarrow")
-_SCOPES: Final = "openid profile catalog:read functions:write datasets:write tasks:run endpoints:manage"
+_SCOPES: Final = "openid profile catalog:read functions:write datasets:write tasks:run endpoints:manage classes:manage"
 
 
 def create_app(settings: Settings) -> App:

@@ -10,6 +10,7 @@
      |   |- UnknownTask
      |   |- UnknownRun
      |   |- UnknownFile
+     |   |- UnknownClass
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
@@ -70,6 +71,7 @@ __all__ = [
     "TimedOut",
     "TooLarge",
     "TooMany",
+    "UnknownClass",
     "UnknownDataset",
     "UnknownEndpoint",
     "UnknownFile",
@@ -151,6 +153,12 @@ class UnknownFile(NotKnown):
     """No such file."""
 
     word = "file"
+
+
+class UnknownClass(NotKnown):
+    """No such class, or no class with such a code."""
+
+    word = "class"
 
 
 class UnknownUser(NotKnown):

@@ -10,10 +10,11 @@ Admins see all. Everybody else sees what is public or their own; what they do no
 from __future__ import annotations
 
 from openbeam.errors import NotAllowed
-from openbeam.models import Isolation
+from openbeam.models import ClassRole, Isolation
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from openbeam_service.audit.models import AuditRow
+from openbeam_service.classes.models import ClassRow, classes_of
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.models import FunctionRow, StoredFileRow
@@ -23,8 +24,11 @@ from openbeam_service.tasks.models import ACTIVE_STATES, TaskRow
 __all__ = [
     "check_isolation",
     "is_isolated_for",
+    "managed_classes",
+    "owned_classes",
     "usable_endpoints",
     "visible_audit",
+    "visible_classes",
     "visible_datasets",
     "visible_endpoints",
     "visible_files",
@@ -94,6 +98,25 @@ def _own(own: ColumnElement[bool], caller: Principal) -> ColumnElement[bool]:
     if caller.role is None:
         return false()
     return true() if caller.is_admin else own
+
+
+def visible_classes(caller: Principal) -> ColumnElement[bool]:
+    """Classes that the caller is in."""
+    return _own(ClassRow.id.in_(classes_of(caller.user_id)), caller)
+
+
+def managed_classes(caller: Principal) -> ColumnElement[bool]:
+    """Classes that the caller runs: as one of their teachers, with a teacher's account."""
+    if "classes:manage" not in caller.scopes:
+        return false()
+    return _own(ClassRow.id.in_(classes_of(caller.user_id, ClassRole.teacher)), caller)
+
+
+def owned_classes(caller: Principal) -> ColumnElement[bool]:
+    """Classes that the caller may delete."""
+    if "classes:manage" not in caller.scopes:
+        return false()
+    return _own(ClassRow.owner_id == caller.user_id, caller)
 
 
 def is_isolated_for(endpoint: EndpointRow, author_id: str) -> bool:

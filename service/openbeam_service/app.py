@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from openbeam_service import faults, health, reference
 from openbeam_service.audit import routes as audit
+from openbeam_service.classes import routes as classes
 from openbeam_service.database import make_engine, make_sessions
 from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
@@ -41,6 +42,7 @@ _API_ROUTERS: Final = (
     reference.router,
     health.router,
     identity.router,
+    classes.router,
     endpoints.router,
     registry.router,
     tasks.router,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from openbeam_service.database import make_engine, make_sessions, now, upgrade
 from openbeam_service.identity import store, tokens
 from openbeam_service.identity.keys import IssuerKeys
+from openbeam_service.identity.scopes import ROLE_SCOPES
 from openbeam_service.identity.secret import make_secret
 from openbeam_service.settings import Settings
 from openbeam_service.vault import Vault, make_folder, write_secret
@@ -49,7 +50,9 @@ def _keep_operator(vault: Vault, db: Session) -> None:
     operator = store.find_user(db, store.OPERATOR) or store.add_user(db, store.OPERATOR, Role.admin)
     path = vault.operator_token
     row = tokens.find(db, path.read_text().strip()) if path.exists() else None
-    if row is None or row.expires - now() < _RENEW_BEFORE:
+    # A newer version may know scopes that the token was made without.
+    stale = row is None or row.expires - now() < _RENEW_BEFORE or set(row.scopes) != ROLE_SCOPES[operator.role]
+    if stale:
         write_secret(path, tokens.make(db, operator, days=_OPERATOR_DAYS))
 
 

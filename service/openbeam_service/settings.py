@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     """Calls of the API by one caller."""
     rate_strangers: Rate = "6000 per minute"
     """Calls of the API without a valid token from an address."""
+    class_members: Annotated[int, Field(gt=0, le=5_000)] = 500
+    """Most people in one class."""
+    classes_per_person: Annotated[int, Field(gt=0, le=5_000)] = 100
+    """Most classes that one person is in."""
 
     rate_noted_failures: Rate = "600 per hour"
     """Sign-ins that failed and are written into the audit trail; the log has all."""

@@ -195,8 +195,8 @@ def test_the_first_administrator_sets_up_once(start_service: Callable[..., Any])
     ("role", "scopes"),
     [
         (Role.student, "catalog:read functions:write tasks:run"),
-        (Role.teacher, "catalog:read datasets:write endpoints:manage functions:write tasks:run"),
-        (Role.admin, "admin catalog:read datasets:write endpoints:manage functions:write tasks:run"),
+        (Role.teacher, "catalog:read classes:manage datasets:write endpoints:manage functions:write tasks:run"),
+        (Role.admin, "admin catalog:read classes:manage datasets:write endpoints:manage functions:write tasks:run"),
     ],
 )
 def test_a_token_does_what_its_owners_role_allows(service: Any, role: Role, scopes: str) -> None:

@@ -29,3 +29,19 @@ def test_every_step_can_be_taken_back(new_database: Callable[[Path], str], tmp_p
     command.downgrade(migrations(url), "base")
     upgrade(url)
     command.check(migrations(url))
+
+
+def test_rows_survive_every_step(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    command.upgrade(migrations(url), "0002")
+    engine = make_engine(url)
+    with engine.begin() as old:
+        old.exec_driver_sql("INSERT INTO users VALUES ('u', 'ada', 'teacher', NULL, 1, '2026-01-01')")
+        old.exec_driver_sql("INSERT INTO classes VALUES ('c', 'u', '9b', '', NULL, NULL, '2026-01-01')")
+        old.exec_driver_sql("INSERT INTO members VALUES ('c', 'u', 'ada', 'teacher', '2026-01-01')")
+    rows = "SELECT users.name, classes.name, members.name FROM members JOIN users ON user_id = users.id JOIN classes"
+    for revision in ("head", "0002", "head"):
+        (command.downgrade if revision == "0002" else command.upgrade)(migrations(url), revision)
+        with engine.connect() as now:
+            assert now.exec_driver_sql(rows).all() == [("ada", "9b", "ada")]
+    engine.dispose()

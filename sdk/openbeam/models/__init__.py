@@ -31,7 +31,17 @@ from openbeam.models.bounds import (
     Model,
     Name,
 )
-from openbeam.models.classes import Class, ClassRole, ClassSpec, Member
+from openbeam.models.classes import (
+    Class,
+    ClassChange,
+    ClassCode,
+    ClassJoin,
+    ClassRole,
+    ClassSpec,
+    Member,
+    MemberChange,
+    ReturnKey,
+)
 from openbeam.models.datasets import DataFile, Dataset, DatasetSpec, Layout, StoredFile
 from openbeam.models.endpoints import Endpoint, EndpointSpec, EndpointStatus, Isolation
 from openbeam.models.functions import Function, FunctionKind, FunctionSpec, FunctionSummary, Lesson
@@ -71,6 +81,9 @@ __all__ = [
     "ChunkBody",
     "ChunkResult",
     "Class",
+    "ClassChange",
+    "ClassCode",
+    "ClassJoin",
     "ClassRole",
     "ClassSpec",
     "DataFile",
@@ -94,6 +107,7 @@ __all__ = [
     "LeasedTask",
     "Lesson",
     "Member",
+    "MemberChange",
     "Model",
     "Name",
     "Provenance",
@@ -101,6 +115,7 @@ __all__ = [
     "RenewRequest",
     "ResultsReply",
     "ResultsRequest",
+    "ReturnKey",
     "Role",
     "Run",
     "RunSubmit",

@@ -24,6 +24,8 @@ class ClassRow(Base):
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(64))
     title: Mapped[str] = mapped_column(String(200), default="")
+    open: Mapped[bool] = mapped_column(default=True)
+    """A closed class has closed its pupils' accounts."""
     code: Mapped[str | None] = mapped_column(String(16), unique=True)
     """None while nobody may join."""
     code_expires: Mapped[datetime | None]
@@ -36,11 +38,13 @@ class MemberRow(Base):
     """Somebody in a class: by a nickname that is unique in it, or by the name of their account."""
 
     __tablename__ = "members"
-    __table_args__ = (UniqueConstraint("class_id", "name"),)
+    __table_args__ = (UniqueConstraint("class_id", "folded"),)
 
     class_id: Mapped[str] = mapped_column(ForeignKey("classes.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
     name: Mapped[str] = mapped_column(String(64))
+    folded: Mapped[str] = mapped_column(String(200))
+    """The name without its capitals, so that Ana and ana are one; an account's begins with ``@``, as no nickname."""
     role: Mapped[ClassRole] = mapped_column(Enum(ClassRole, native_enum=False, length=16), default=ClassRole.member)
     joined: Mapped[datetime] = mapped_column(default=now)
 

@@ -24,8 +24,8 @@ _LONGEST_NEXT: Final = 4_000
 
 
 def _stamp(user: UserRow) -> str:
-    # Changes with the password: a new password signs every other browser out.
-    return digest(user.password_hash or "")[:16]
+    # Changes with the password, or a pupil's key: a new one signs every other browser out.
+    return digest(user.password_hash or user.key_hash or "")[:16]
 
 
 def sign_in(request: Request, user: UserRow) -> None:

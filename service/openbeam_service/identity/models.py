@@ -9,12 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from openbeam.models import Role
-from sqlalchemy import Enum, ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Enum, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openbeam_service.database.base import Base, new_id, now
 
-__all__ = ["AssertionRow", "AuthorizationCodeRow", "OAuthClientRow", "PersonalTokenRow", "SetupLinkRow", "UserRow"]
+__all__ = [
+    "AssertionRow",
+    "AuthorizationCodeRow",
+    "IdentityRow",
+    "OAuthClientRow",
+    "PersonalTokenRow",
+    "SetupLinkRow",
+    "UserRow",
+]
 
 
 class UserRow(Base):
@@ -26,8 +34,32 @@ class UserRow(Base):
     name: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=16))
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    display: Mapped[str | None] = mapped_column(String(64))
+    """What to call them, where that is not the name: a pupil's nickname, a name that another provider told."""
+    key_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
+    """Of the key that a pupil comes back with."""
     active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def called(self) -> str:
+        """What to call them."""
+        return self.display or self.name
+
+
+class IdentityRow(Base):
+    """A person at another provider who is a person here. Never found by an e-mail address, which may change hands."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+    user: Mapped[UserRow] = relationship(lazy="joined", innerjoin=True)
 
 
 class PersonalTokenRow(Base):

@@ -45,6 +45,8 @@ class Principal:
     client_id: str
     """``portal``, an endpoint's id, or ``token:<id>`` for a personal token."""
     endpoint_id: str | None = None
+    display: str = ""
+    """What to call them."""
 
     @property
     def is_admin(self) -> bool:
@@ -60,7 +62,7 @@ def _person(db: Session, user_id: str, scopes: Iterable[str], client_id: str) ->
     user = db.get(UserRow, user_id)
     if user is None or not user.active:
         _refuse("This account is closed. Ask an administrator.")
-    return Principal(user.id, user.name, user.role, cap(scopes, user.role), client_id)
+    return Principal(user.id, user.name, user.role, cap(scopes, user.role), client_id, display=user.called)
 
 
 def _bearer_of_jwt(db: Session, keys: IssuerKeys, token: str) -> Principal:

@@ -20,4 +20,5 @@ def whoami(caller: Annotated[Principal, Security(principal)]) -> User:
     """Return name, role and what this token may do now."""
     if caller.role is None:
         raise NotAllowed("This token belongs to an endpoint's agent, not to a person.")
-    return User(id=caller.user_id, name=caller.name, role=caller.role, scopes=sorted(caller.scopes))
+    shown = {"id": caller.user_id, "name": caller.name, "display": caller.display, "role": caller.role}
+    return User(**shown, scopes=sorted(caller.scopes))

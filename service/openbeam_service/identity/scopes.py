@@ -16,7 +16,7 @@ IDENTITY_SCOPES: Final = ("openid", "profile")
 
 _PUPIL: Final = ("catalog:read", "tasks:run")
 _STUDENT: Final = (*_PUPIL, "functions:write")
-_TEACHER: Final = (*_STUDENT, "datasets:write", "endpoints:manage")
+_TEACHER: Final = (*_STUDENT, "classes:manage", "datasets:write", "endpoints:manage")
 PEOPLE_SCOPES: Final = (*_TEACHER, "admin")
 PORTAL_SCOPES: Final = (*IDENTITY_SCOPES, *_TEACHER)
 

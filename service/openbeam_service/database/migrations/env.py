@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from alembic import context
+from sqlalchemy import Connection
 
 from openbeam_service.database.base import UtcDateTime
 from openbeam_service.database.engine import make_engine
@@ -16,11 +17,25 @@ def plain_types(kind: str, item: object, _context: object) -> str | Literal[Fals
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
+def guard_rows(connection: Connection) -> None:
+    """Let SQLite change tables whole: it copies a table and drops the old one, which would delete all that cites it."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.rollback()  # the pragma holds; what comes is a transaction of its own
+
+
+def check_rows(connection: Connection) -> None:
+    """Refuse an upgrade after which something cites what is not there."""
+    if connection.dialect.name == "sqlite" and (found := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+        raise RuntimeError(f"the migration leaves rows that cite nothing: {found[:5]}")
+
+
 def run() -> None:
     """Upgrade over a connection of our own, so that SQLite's settings hold here too."""
     engine = make_engine(context.config.attributes["url"])
     try:
         with engine.connect() as connection:
+            guard_rows(connection)
             context.configure(
                 connection=connection,
                 target_metadata=metadata,
@@ -29,6 +44,7 @@ def run() -> None:
             )
             with context.begin_transaction():
                 context.run_migrations()
+                check_rows(connection)
     finally:
         engine.dispose()
 

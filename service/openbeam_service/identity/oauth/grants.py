@@ -105,7 +105,7 @@ def user_claims(user: UserRow, scope: str) -> dict[str, Any]:
     """Return what an ID token and ``/oauth/userinfo`` say of a person. We know no e-mail address, on purpose."""
     claims: dict[str, Any] = {"sub": user.id}
     if "profile" in scope.split():
-        claims |= {"name": user.name, "preferred_username": user.name, "role": user.role.value}
+        claims |= {"name": user.called, "preferred_username": user.name, "role": user.role.value}
     return claims
 
 
