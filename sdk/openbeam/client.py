@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 from openbeam import source
 from openbeam.checks import checked, task_error
+from openbeam.classes import ClassCalls
 from openbeam.errors import (
-    NotKnown,
     ServiceTrouble,
     TaskCancelled,
     TaskError,
@@ -54,6 +53,7 @@ from openbeam.models import (
     User,
 )
 from openbeam.models import Run as RunRecord
+from openbeam.paths import segment as _segment
 from openbeam.run import Run
 from openbeam.states import FINAL_TASK_STATES, TaskState
 from openbeam.transport import Transport, poll
@@ -64,14 +64,7 @@ __all__ = ["Client"]
 _HEALTH_PAUSE = 0.2
 
 
-def _segment(ref: str, unknown: type[NotKnown]) -> str:
-    """Return a name or id as one piece of a path."""
-    if not ref.strip(". "):
-        raise unknown(f"Give the name or the id of the {unknown.word}.", name=ref, nearest=[])
-    return quote(ref, safe="@")
-
-
-class Client:
+class Client(ClassCalls):
     """A person's way to one service.
 
     Parameters

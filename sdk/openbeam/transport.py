@@ -115,6 +115,17 @@ class Transport:
         headers = {"Content-Type": "application/json"}
         return self._read(shape, self._send("POST", path, content=_json_bytes(body), headers=headers))
 
+    def patch(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any]) -> T:
+        """Return the answer to a PATCH of JSON as ``shape``."""
+        headers = {"Content-Type": "application/json"}
+        return self._read(shape, self._send("PATCH", path, content=_json_bytes(body), headers=headers))
+
+    def delete(self, path: str) -> None:
+        """Send a DELETE, and leave what it answers."""
+        response = self._send("DELETE", path)
+        if not response.is_success:
+            raise self._error(response)
+
     def post_stream(self, shape: type[T], path: str, chunks: Iterator[bytes], size: int) -> T:
         """Return the answer to a POST of ``size`` raw bytes as ``shape``."""
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}

@@ -24,7 +24,7 @@ class User(Model):
 
     id: str
     name: str
-    display: str
+    display: str = ""
     """What to call them: a pupil's nickname, else a name of theirs."""
     role: Role
     scopes: list[str]

@@ -219,3 +219,19 @@ def join(db: Session, caller: Principal, code: str, settings: Settings) -> Class
 def every(db: Session) -> Sequence[ClassRow]:
     """Return all classes, by owner and name."""
     return db.scalars(select(ClassRow).join(ClassRow.owner).order_by(UserRow.name, ClassRow.name)).unique().all()
+
+
+def the_class(db: Session, ref: str) -> ClassRow:
+    """Return the class with this id, or this ``owner/name``, whoever asks.
+
+    Raises
+    ------
+    UnknownClass
+        Names the nearest.
+
+    """
+    known = {f"{row.owner.name}/{row.name}": row for row in every(db)}
+    found = known.get(ref) or db.get(ClassRow, ref)
+    if found is None:
+        raise UnknownClass.among(ref, known)
+    return found

@@ -9,11 +9,11 @@ import typer
 from openbeam.errors import OpenbeamError
 from pydantic import ValidationError
 
-from openbeam_service.cli import people, running
+from openbeam_service.cli import classes, people, running
 
 __all__ = ["main"]
 
-_GROUPS: Final = ((running.app, None), (people.app, None), (people.users, "user"))
+_GROUPS: Final = ((running.app, None), (people.app, None), (people.users, "user"), (classes.app, "class"))
 """Commands, and the word before them; a new group is one row here."""
 
 
