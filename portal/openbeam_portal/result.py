@@ -34,6 +34,7 @@ def show(client: Client, run: Run, dataset: Dataset | None) -> str | None:
     """Show the run's figure, or why it has none. Return the name of the histogram to keep, when there is one."""
     header = live.header_of(dataset)
     if not run.is_final:
+        _stop_button(run)
         _follow(run, header)
         return None
     histograms = reading.histograms(client, run.id)
@@ -50,6 +51,12 @@ def show(client: Client, run: Run, dataset: Dataset | None) -> str | None:
 def _is_named(uhi: Mapping[str, Any]) -> bool:
     """Whether a histogram counts by name, as a cutflow does: the live figure shows these last."""
     return any("categories" in axis or axis["type"] == "boolean" for axis in uhi["axes"])
+
+
+def _stop_button(run: Run) -> None:
+    if st.button(words.STOP, icon=":material/stop_circle:", key="stop-button", help=words.STOP_HELP):
+        run.cancel()
+        st.rerun()
 
 
 def _follow(run: Run, header: live.Header) -> None:

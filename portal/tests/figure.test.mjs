@@ -178,6 +178,7 @@ test("numbers and sentences", () => {
   assert.equal(summaryText(histogram, 1234, words), "Mass [GeV]: 1,234 events, 3 bins, peak 2 – 3 GeV with 9");
   assert.equal(fill("{a} of {b}", { a: 1 }), "1 of {b}");
   assert.equal(shareDone({ events_expected: 10, events_processed: 4, events_failed: 1 }), 0.5);
+  assert.equal(shareDone({ events_expected: 10, events_processed: 4, events_failed: 1, events_cancelled: 5 }), 1);
   assert.equal(shareDone({ events_expected: 0, events_processed: 0, events_failed: 0 }), 0);
 });
 

@@ -61,6 +61,7 @@ ACCOUNTS = [
         events_expected=61_540_413, events_processed=1_234_567, events_failed=1000, retries=1, chunks=9, chunks_cached=3
     ),
     Account(events_expected=10, events_processed=1, retries=7),
+    Account(events_expected=5000, events_processed=1, events_cancelled=4999),
 ]
 
 

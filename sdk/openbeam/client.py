@@ -270,6 +270,19 @@ class Client(ClassCalls):
         asked = checked(TaskStatusRequest, ids=list(task_ids), group=group, first=first)
         return self._wire.post(TaskStatusReply, "/tasks/status", asked).tasks
 
+    def cancel(self, task_id: str) -> Task:
+        """Stop a call, wherever it is, and return it; one that has ended stays as it is.
+
+        Raises
+        ------
+        UnknownTask
+            When there is none, or it is somebody else's.
+        Conflict
+            When it is a part of a run: cancel the run.
+
+        """
+        return self._wire.post(Task, f"/tasks/{_segment(task_id, UnknownTask)}/cancel", {})
+
     # -------------------------------------------------------------------------------------------- datasets
     def datasets(self) -> list[Dataset]:
         """Return the datasets that the caller may see."""

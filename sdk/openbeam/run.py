@@ -130,6 +130,11 @@ class Run:
                 errors=[problem.model_dump() for problem in self.errors],
             )
 
+    def cancel(self) -> Self:
+        """Stop all that is left of the run, and return the run itself; what was computed stays."""
+        self.record = self._wire.post(RunRecord, f"/runs/{self.id}/cancel", {})
+        return self
+
     def events(self, timeout: float | None = None) -> Iterator[RunUpdate]:
         """Yield the run's updates as they happen, the last one with its final state, and then stop.
 

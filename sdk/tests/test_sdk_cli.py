@@ -110,8 +110,8 @@ def test_json_is_one_object(openbeam: Any, running: Any, wire: Any) -> None:
     assert set(answer) == {"run", "state", "account", "seconds", "histograms", "provenance", "errors"}
     assert (answer["run"], answer["state"], answer["account"]["events_processed"]) == ("r1", "complete", 2304)
     assert set(answer["account"]) == {
-        "events_expected", "events_processed", "events_failed", "chunks", "chunks_done", "chunks_failed",
-        "chunks_cached", "retries", "endpoints",
+        "events_expected", "events_processed", "events_failed", "events_cancelled", "chunks", "chunks_done",
+        "chunks_failed", "chunks_cancelled", "chunks_cached", "retries", "endpoints",
     }  # fmt: skip
     assert set(answer["seconds"]) == {"queued", "first_histogram", "total"}
     assert answer["histograms"]["mass"]["uhi_schema"] == 1
@@ -180,7 +180,8 @@ def test_whoever_stops_watching_is_told_that_the_run_goes_on(running: Any, wire:
     finally:
         over.set()
         process.kill()
-    assert (process.returncode, stdout, stderr) == (130, b"", b"error: no longer watching; run r1 goes on\n")
+    said = b"error: no longer watching; run r1 goes on (stop it with: openbeam cancel r1)\n"
+    assert (process.returncode, stdout, stderr) == (130, b"", said)
 
 
 def test_a_terminal_sees_the_bar_and_colours(running: Any) -> None:

@@ -35,13 +35,14 @@ def test_every_state_can_reach_an_end(states: Any, steps: dict[Any, frozenset[An
         (Account(events_expected=2304, events_processed=2304), "2,304 of 2,304 events"),
         (Account(events_expected=10, events_processed=4, events_failed=3, retries=1),
          "4 of 10 events, 3 failed, 1 retry"),
+        (Account(events_expected=10, events_processed=4, events_cancelled=5), "4 of 10 events, 5 cancelled"),
         (Account(events_expected=9, events_processed=9, retries=2, chunks=3, chunks_cached=2),
          "9 of 9 events, 2 retries, 2 of 3 chunks from the cache"),
     ],
 )  # fmt: skip
 def test_an_account_is_one_sentence(account: Account, sentence: str) -> None:
     assert account.sentence() == sentence
-    assert account.events_waiting == account.events_expected - account.events_processed - account.events_failed
+    assert account.events_waiting == account.events_expected - account.events_processed - account.events_missing
 
 
 @pytest.mark.parametrize(

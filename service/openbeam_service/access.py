@@ -26,6 +26,8 @@ __all__ = [
     "is_isolated_for",
     "managed_classes",
     "owned_classes",
+    "stoppable_runs",
+    "stoppable_tasks",
     "usable_endpoints",
     "visible_audit",
     "visible_classes",
@@ -91,6 +93,16 @@ def visible_tasks(caller: Principal) -> ColumnElement[bool]:
 
 def visible_runs(caller: Principal) -> ColumnElement[bool]:
     """Say which runs the caller may look at."""
+    return _own(RunRow.user_id == caller.user_id, caller)
+
+
+def stoppable_tasks(caller: Principal) -> ColumnElement[bool]:
+    """Tasks that the caller may cancel: their own."""
+    return _own(TaskRow.user_id == caller.user_id, caller)
+
+
+def stoppable_runs(caller: Principal) -> ColumnElement[bool]:
+    """Say which runs the caller may cancel, resubmit and keep: their own."""
     return _own(RunRow.user_id == caller.user_id, caller)
 
 

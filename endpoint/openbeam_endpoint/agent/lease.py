@@ -1,4 +1,4 @@
-"""Leases: asked for while there is room, renewed while they are held."""
+"""Leases: asked for while there is room, renewed while they are held, given up when nobody wants the result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from openbeam.errors import OpenbeamError
-from openbeam.models import EndpointStatus, LeaseRequest, RenewRequest
+from openbeam.models import EndpointStatus, LeaseRequest, RenewRequest, StopsRequest
 
 from openbeam_endpoint.agent.dispatch import Dispatcher
 from openbeam_endpoint.agent.held import Leases
@@ -22,7 +22,7 @@ _NEWS_SECONDS: Final = 0.3
 
 
 class Leasing:
-    """The two loops that talk to the service about leases."""
+    """The three loops that talk to the service about leases."""
 
     def __init__(self, link: Link, leases: Leases, dispatcher: Dispatcher, status: EndpointStatus) -> None:
         self._link = link
@@ -44,6 +44,12 @@ class Leasing:
             await asyncio.sleep(_NEWS_SECONDS)
             self._leases.news.clear()
             if self._leases.all():
+                await self._renew()
+
+    async def listen(self) -> None:
+        """Renew at once when the service says that something is to be stopped, for ever."""
+        while True:
+            if await patiently()(self._link.stops, StopsRequest(wait=_WAIT)):
                 await self._renew()
 
     async def _lease(self) -> None:

@@ -1,4 +1,4 @@
-"""HTTP to the service: three calls, all outbound, and one line in the log when the service goes away or comes back."""
+"""HTTP to the service: four calls, all outbound, and one line in the log when the service goes away or comes back."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from openbeam.models import (
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    StopsReply,
+    StopsRequest,
 )
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
@@ -82,6 +84,10 @@ class Link:
     async def renew(self, request: RenewRequest) -> RenewReply:
         """Renew leases and learn which tasks to stop."""
         return await self._post("/renew", request, RenewReply, _RENEW_SECONDS)
+
+    async def stops(self, request: StopsRequest) -> bool:
+        """Wait up to ``request.wait`` seconds for a task to be stopped; return whether there is one."""
+        return (await self._post("/stops", request, StopsReply, request.wait + _SECONDS)).stop
 
     async def results(self, request: ResultsRequest) -> ResultsReply:
         """Hand in outcomes and learn which of them counted."""

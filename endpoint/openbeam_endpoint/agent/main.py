@@ -102,6 +102,7 @@ class Agent:
             asyncio.FIRST_COMPLETED,
             self._leasing.ask_for_work(),
             self._leasing.renew(),
+            self._leasing.listen(),
             self._outbox.send_all(),
             self._tenants.keep_warm(),
             self._tenants.watch(),

@@ -87,6 +87,8 @@ PROVENANCE: Final = "How it was made"
 MISSING: Final = "Incomplete: {missing:,} of {expected:,} events are missing"
 WHY_MISSING: Final = "Why events are missing"
 RUN_FAILED: Final = "This run ended without a figure"
+STOP: Final = "Stop"
+STOP_HELP: Final = "Stop this run; what it has counted so far stays."
 RUN_CANCELLED: Final = "This run was stopped before it had a figure."
 RUN_FAILED_UNKNOWN: Final = (
     "The service does not say why. Run it again; if it happens twice, tell whoever runs Openbeam here."
@@ -151,6 +153,7 @@ STATES: Final[dict[str, str]] = {
 # ------------------------------------------------------------------------------------------------ figure
 FIGURE: Final[dict[str, Any]] = {
     "account": "{processed} of {expected} events",
+    "accountCancelled": "{cancelled} cancelled",
     "accountFailed": "{failed} failed",
     "accountRetry": "{retries} retry",
     "accountRetries": "{retries} retries",

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, running
+from openbeam.cli import classes, running, work
 from openbeam.cli.audit import audit
 from openbeam.cli.screen import diagnostics, fail, rows
 from openbeam.client import Client
@@ -34,6 +34,9 @@ app = typer.Typer(
 datasets_app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(classes.app, name="classes")
+
+for command in work.COMMANDS:
+    app.command()(command)
 
 
 @app.callback()
@@ -190,7 +193,7 @@ def run(
         try:
             running.watch(started, timeout)
         except KeyboardInterrupt:
-            fail(f"no longer watching; run {started.id} goes on")
+            fail(f"no longer watching; run {started.id} goes on (stop it with: openbeam cancel {started.id})")
             return 130
         (running.print_json if as_json else running.print_run)(started)
     if started.state is RunState.complete:

@@ -87,7 +87,7 @@ def watch(run: Run, timeout: float | None) -> None:
                 task,
                 description=_activity(run),
                 total=account.events_expected or None,
-                completed=account.events_processed + account.events_failed,
+                completed=account.events_processed + account.events_missing,
                 events=account.sentence() if account.events_expected else "",
             )
 

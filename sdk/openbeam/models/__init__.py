@@ -54,6 +54,8 @@ from openbeam.models.leases import (
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    StopsReply,
+    StopsRequest,
     TaskKind,
     TaskOutcome,
 )
@@ -121,6 +123,8 @@ __all__ = [
     "RunSubmit",
     "RunUpdate",
     "Seconds",
+    "StopsReply",
+    "StopsRequest",
     "StoredFile",
     "Task",
     "TaskBatch",

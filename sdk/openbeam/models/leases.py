@@ -21,6 +21,8 @@ __all__ = [
     "RenewRequest",
     "ResultsReply",
     "ResultsRequest",
+    "StopsReply",
+    "StopsRequest",
     "TaskKind",
     "TaskOutcome",
 ]
@@ -84,6 +86,18 @@ class RenewReply(Model):
     """Task ids whose lease is gone or whose task is cancelled: stop them, send nothing."""
 
     stop: list[str]
+
+
+class StopsRequest(Model):
+    """An agent waits for something to stop."""
+
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT)]
+
+
+class StopsReply(Model):
+    """Whether a task that the agent has was cancelled: it renews its leases, and hears which."""
+
+    stop: bool
 
 
 class TaskOutcome(Model):

@@ -26,14 +26,16 @@ class RunSubmit(Model):
 
 
 class Account(Model):
-    """Where every event of a run went. ``events_processed + events_failed + events_waiting == events_expected``."""
+    """Where every event of a run went. Each is processed, failed, cancelled or waiting, and just one of these."""
 
     events_expected: int = 0
     events_processed: int = 0
     events_failed: int = 0
+    events_cancelled: int = 0
     chunks: int = 0
     chunks_done: int = 0
     chunks_failed: int = 0
+    chunks_cancelled: int = 0
     chunks_cached: int = 0
     retries: int = 0
     endpoints: dict[str, int] = Field(default_factory=dict)
@@ -41,14 +43,21 @@ class Account(Model):
 
     @property
     def events_waiting(self) -> int:
-        """Events in chunks that have neither been processed nor failed."""
-        return self.events_expected - self.events_processed - self.events_failed
+        """Events in chunks that have not ended."""
+        return self.events_expected - self.events_processed - self.events_missing
+
+    @property
+    def events_missing(self) -> int:
+        """Events that will not come: their chunks failed or were cancelled."""
+        return self.events_failed + self.events_cancelled
 
     def sentence(self) -> str:
         """Return the account in one line, e.g. ``2,304 of 2,304 events``."""
         line = f"{self.events_processed:,} of {self.events_expected:,} events"
         if self.events_failed:
             line += f", {self.events_failed:,} failed"
+        if self.events_cancelled:
+            line += f", {self.events_cancelled:,} cancelled"
         if self.retries:
             line += f", {self.retries} {'retry' if self.retries == 1 else 'retries'}"
         if self.chunks_cached:

@@ -31,7 +31,8 @@ class Tally:
     @property
     def is_settled(self) -> bool:
         """Nothing is left to be computed."""
-        return self.account.chunks_done + self.account.chunks_failed == self.account.chunks
+        account = self.account
+        return account.chunks_done + account.chunks_failed + account.chunks_cancelled == account.chunks
 
     def add(self, state: TaskState, endpoint: str, activity: str, cached: bool, numbers: tuple[int, int, int]) -> None:
         """Count chunks that are alike: ``numbers`` are chunks, events and retries."""
@@ -45,9 +46,12 @@ class Tally:
             account.events_processed += events
             account.chunks_cached += chunks if cached else 0
             account.endpoints[endpoint] = account.endpoints.get(endpoint, 0) + chunks
-        elif state in {TaskState.failed, TaskState.cancelled}:
+        elif state is TaskState.failed:
             account.chunks_failed += chunks
             account.events_failed += events
+        elif state is TaskState.cancelled:
+            account.chunks_cancelled += chunks
+            account.events_cancelled += events
         elif state in HELD_STATES:
             self.held += chunks
             self.activity = self.activity or activity

@@ -180,6 +180,8 @@ class Gatherer:
             run = load_run(db, run_id)
             if run is not None and run.state is RunState.planning:
                 run = self._plan(db, run_id)
+            if run is not None and run.state is RunState.cancelled:
+                self._close(db, run)
             if run is None or run.state in FINAL_RUN_STATES:
                 self._forget(run_id)
                 return
@@ -222,7 +224,7 @@ class Gatherer:
 
     def _finish(self, db: Session, run: RunRow, tally: Tally, total: Sum) -> None:
         account = tally.account
-        state = RunState.complete if not account.chunks_failed else RunState.incomplete
+        state = RunState.complete if account.chunks_done == account.chunks else RunState.incomplete
         values = {
             "state": state if account.chunks_done else RunState.failed,
             "ended": now(),
@@ -238,6 +240,19 @@ class Gatherer:
         if result.rowcount == 1:
             db.refresh(run)
             self._end(db, run, total.text)
+
+    def _close(self, db: Session, run: RunRow) -> None:
+        """Add up what a cancelled run had, once: nothing of it changes any more."""
+        if db.scalar(select(RunRow.histograms).where(RunRow.id == run.id)) is not None:
+            return
+        total = self._watched.get(run.id, _Watched()).total
+        total.catch_up(db, run.id, thorough=True)
+        account = tallies(db, [run.id])[run.id].account
+        run.account = account.model_dump()
+        run.errors = [problem.model_dump() for problem in errors_of(db, run, account)]
+        run.histograms = total.text
+        db.commit()
+        self._end(db, run, total.text)
 
     def _end(self, db: Session, run: RunRow, histograms: str) -> None:
         self._send(run.id, _update_text(shown_run(db, run, None), histograms), is_end=True)

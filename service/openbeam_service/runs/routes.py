@@ -60,6 +60,13 @@ def get_histograms(request: Request, db: Db, caller: Runner, run_id: str) -> Res
     return Response(backend.gatherer.histograms(db, run_id), media_type="application/json")
 
 
+@router.post("/{run_id}/cancel", summary="Cancel a run")
+def cancel_run(request: Request, caller: Runner, run_id: str) -> Run:
+    """Stop all that is left of it, and return it; what was computed stays. A run that has ended stays as it is."""
+    backend: Backend = request.app.state.backend
+    return backend.cancel_run(caller, run_id)
+
+
 @router.post("/{run_id}/ticket", summary="An address for a browser to follow a run")
 def make_ticket(request: Request, db: Db, caller: Runner, run_id: str) -> dict[str, str]:
     """Return the URL of the run's events; it needs no token, shows this run only, and lasts twelve hours."""

@@ -95,8 +95,8 @@ def load_run(db: Session, run_id: str) -> RunRow | None:
     return db.scalar(_query(RunRow.id == run_id))
 
 
-def find_run(db: Session, caller: Principal, run_id: str) -> RunRow:
-    """Return a run that the caller may look at.
+def find_run(db: Session, caller: Principal, run_id: str, may: ColumnElement[bool] | None = None) -> RunRow:
+    """Return a run that the caller may look at, or with which they ``may`` do something else.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def find_run(db: Session, caller: Principal, run_id: str) -> RunRow:
         When there is none. Ids are random: there is nothing near one.
 
     """
-    run = db.scalar(_query(visible_runs(caller), RunRow.id == run_id))
+    run = db.scalar(_query(visible_runs(caller) if may is None else may, RunRow.id == run_id))
     if run is None:
         raise UnknownRun.among(run_id, [])
     return run

@@ -15,6 +15,8 @@ from openbeam.models import (
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    StopsReply,
+    StopsRequest,
 )
 from starlette.concurrency import run_in_threadpool
 
@@ -56,6 +58,13 @@ def renew(request: Request, agent: Agent, held: RenewRequest) -> RenewReply:
     backend: Backend = request.app.state.backend
     with queue_answers():
         return backend.renew(_endpoint(agent), held)
+
+
+@router.post("/stops", summary="Wait until something is to be stopped")
+async def stops(request: Request, agent: Agent, wanted: StopsRequest) -> StopsReply:
+    """Return when a task that the agent has was cancelled, or after ``wait`` seconds. Which one, a renewal tells."""
+    backend: Backend = request.app.state.backend
+    return StopsReply(stop=await backend.notifier.hear(_endpoint(agent), wanted.wait))
 
 
 @router.post("/results", summary="Hand in the ends of tasks")

@@ -35,7 +35,7 @@ from openbeam_service.runs import store as runs
 from openbeam_service.runs.gather import Gatherer
 from openbeam_service.runs.live import Live
 from openbeam_service.runs.models import RunRow
-from openbeam_service.tasks import calls, lost, store
+from openbeam_service.tasks import calls, cancel, lost, store
 from openbeam_service.tasks.leasing import lend
 from openbeam_service.tasks.notify import Notifier
 from openbeam_service.tasks.presence import Presence
@@ -105,6 +105,26 @@ class Backend:
         self.dispatch(to_queue)
         self.gatherer.touch([run.id])
         return shown
+
+    def cancel_call(self, caller: Principal, task_id: str) -> Task:
+        """Cancel a call and return how it stands; raises as ``cancel.cancel_call`` does."""
+        with self.sessions() as db:
+            stopped = cancel.cancel_call(db, caller, task_id)
+            db.commit()
+        self._stop(stopped, stopped.tasks)
+        with self.sessions() as db:
+            return store.shown_task(store.find_task(db, caller, task_id))
+
+    def cancel_run(self, caller: Principal, run_id: str) -> Run:
+        """Cancel a run and return how it stands; raises as ``cancel.cancel_run`` does."""
+        with self.sessions() as db:
+            stopped = cancel.cancel_run(db, caller, run_id)
+            db.commit()
+        self._stop(stopped, [run_id])
+        self.gatherer.touch([run_id])
+        with self.sessions() as db:
+            (shown,) = runs.shown_runs(db, [runs.find_run(db, caller, run_id)])
+            return shown
 
     # ------------------------------------------------------------------------------------------ agents
     def lend(self, endpoint_id: str, task_ids: Sequence[str]) -> list[LeasedTask]:
@@ -191,10 +211,30 @@ class Backend:
             self.queue.enqueue(endpoint_id, [task_id for task_id in task_ids if task_id in noted.queued])
             self.gatherer.touch(noted.runs)
 
+    def open_runs(self) -> Sequence[str]:
+        """Return the ids of all runs with something left to do; a cancelled one has until it is added up."""
+        goes_on = RunRow.state.in_((RunState.planning, RunState.running))
+        unfinished = (RunRow.state == RunState.cancelled) & RunRow.histograms.is_(None)
+        with self.sessions() as db:
+            return db.scalars(select(RunRow.id).where(goes_on | unfinished)).all()
+
     def active_runs(self, *states: RunState) -> Sequence[str]:
         """Return the ids of all runs in these states."""
         with self.sessions() as db:
             return db.scalars(select(RunRow.id).where(RunRow.state.in_(states))).all()
+
+    def _stop(self, stopped: cancel.Stopped, told: Sequence[str]) -> None:
+        """Let the queue forget what was stopped, and wake who waits for it. The queue may be away: nothing is lost."""
+        try:
+            for endpoint_id, gone in stopped.gone.items():
+                self.queue.remove(endpoint_id, gone.queued)
+                self.queue.finish(endpoint_id, gone.leases)
+        except RedisError as error:
+            _log.warning("what was stopped is in the queue still", reason=str(error))
+        for endpoint_id, task_ids in stopped.released.items():
+            self.dispatch(planning.ToQueue(endpoint_id, front=task_ids))
+        # An agent that has some of it listens under its endpoint's id.
+        self.notifier.tell([*told, *(endpoint_id for endpoint_id, gone in stopped.gone.items() if gone.leases)])
 
     def _try_again(self, endpoint_id: str, leases: Sequence[Lease]) -> None:
         again = self.queue.retry(endpoint_id, leases)

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
-from openbeam.states import RunState
 from redis import RedisError
 from sqlalchemy.exc import OperationalError
 
@@ -71,7 +70,7 @@ class _Sweeper:
         if self._is_due("nudge", _NUDGE_SECONDS):
             backend.gatherer.touch(backend.live.watched())
         if self._is_due("pick up", _PICK_UP_SECONDS):
-            backend.gatherer.touch(backend.active_runs(RunState.planning, RunState.running))
+            backend.gatherer.touch(backend.open_runs())
         if self._is_due("forget", _FORGET_SECONDS):
             with backend.sessions.begin() as db:
                 forget_old(db)

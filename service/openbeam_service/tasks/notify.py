@@ -27,7 +27,7 @@ _log = structlog.get_logger("openbeam.notify")
 
 
 class Notifier:
-    """Who waits for what. Keys are ids of tasks and runs."""
+    """Who waits for what. Keys are ids of tasks and runs, and of endpoints that have something to stop."""
 
     def __init__(self, queue: TaskQueue) -> None:
         self._queue = queue
@@ -66,6 +66,14 @@ class Notifier:
                     return found
                 with suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), left)
+
+    async def hear(self, key: str, seconds: float) -> bool:
+        """Return True as soon as somebody tells this key, False when the time is up."""
+        if self._closed:
+            return False
+        with self._waiting(key) as event, suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+        return event.is_set() and not self._closed
 
     async def listen(self) -> None:
         """Pass on what other copies of the service tell, for ever."""

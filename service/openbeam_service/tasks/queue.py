@@ -5,7 +5,7 @@ append-only file too, and nothing that somebody might write into Valkey is ever 
 
 ::
 
-    queued --take--> in transit --start--> leased --finish--> gone
+    queued --take--> in transit --start--> leased --finish--> gone    (queued, in transit --remove--> gone)
        ^                 |                    |---retry---.
        '-----rescue------'                    |           |
        '------------------------sweep---------'-----------'
@@ -50,6 +50,20 @@ _NEVER: Final = -1
 _TASK_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SWEEPING: Final = "openbeam:sweeping"
 _SWEEP_MILLISECONDS: Final = 10_000
+_REMOVE: Final = """
+local unwanted = {}
+for _, id in ipairs(ARGV) do unwanted[id] = true end
+for _, key in ipairs(KEYS) do
+  local kept = {}
+  for _, id in ipairs(redis.call('lrange', key, 0, -1)) do
+    if not unwanted[id] then kept[#kept + 1] = id end
+  end
+  redis.call('del', key)
+  for _, id in ipairs(kept) do redis.call('rpush', key, id) end
+end
+"""
+"""One pass over a queue, however many tasks go: ``lrem`` would take one for each."""
+_REMOVE_AT_ONCE: Final = 5_000
 _RESCUE: Final = """
 if redis.call('lrem', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('lpush', KEYS[2], ARGV[1])
@@ -105,6 +119,7 @@ class TaskQueue:
         self._seconds = math.ceil(lease_seconds) + 1
         self._queues: dict[str, Any] = {}
         self._seen: dict[tuple[str, str], float] = {}
+        self._remove = self.connection.register_script(_REMOVE)
         self._rescue = self.connection.register_script(_RESCUE)
 
     async def close(self) -> None:
@@ -122,6 +137,14 @@ class TaskQueue:
             )
             for task_id in task_ids
         )
+
+    def remove(self, endpoint_id: str, task_ids: Sequence[str]) -> None:
+        """Take tasks out of a queue, or out of the way from it to a lease, and forget them."""
+        queue = self._queue(endpoint_id)
+        for index in range(0, len(task_ids), _REMOVE_AT_ONCE):
+            some = task_ids[index : index + _REMOVE_AT_ONCE]
+            self._remove(keys=[queue.key, queue.intermediate_queue_key], args=list(some))
+            self.connection.delete(*(SafeJob.key_for(task_id) for task_id in some))
 
     # ------------------------------------------------------------------------------------------ leases
     async def lease(self, endpoint_id: str, want: int, wait: float) -> list[str]:

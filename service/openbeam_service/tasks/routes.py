@@ -85,3 +85,10 @@ async def get_task(request: Request, caller: Runner, task_id: str, wait: Wait = 
     return await backend.notifier.wait(
         task_id, wait, lambda: run_in_threadpool(look), lambda task: task.state in FINAL_TASK_STATES
     )
+
+
+@router.post("/{task_id}/cancel", summary="Cancel a call")
+def cancel_task(request: Request, caller: Runner, task_id: str) -> Task:
+    """Stop it, wherever it is, and return it. A call that has ended stays as it is."""
+    backend: Backend = request.app.state.backend
+    return backend.cancel_call(caller, task_id)

@@ -6,7 +6,7 @@ import json
 
 from openbeam.errors import UnknownTask
 from openbeam.models import MAX_BATCH, Task, TaskProblem, TaskStanding, TaskStatusRequest
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.access import visible_tasks
@@ -16,8 +16,8 @@ from openbeam_service.tasks.models import TaskRow
 __all__ = ["find_task", "shown_task", "standings"]
 
 
-def find_task(db: Session, caller: Principal, task_id: str) -> TaskRow:
-    """Return a task that the caller may look at.
+def find_task(db: Session, caller: Principal, task_id: str, may: ColumnElement[bool] | None = None) -> TaskRow:
+    """Return a task that the caller may look at, or for which they ``may`` do something else.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def find_task(db: Session, caller: Principal, task_id: str) -> TaskRow:
 
     """
     query = select(TaskRow).options(joinedload(TaskRow.function), joinedload(TaskRow.endpoint))
-    row = db.scalar(query.where(visible_tasks(caller), TaskRow.id == task_id))
+    row = db.scalar(query.where(visible_tasks(caller) if may is None else may, TaskRow.id == task_id))
     if row is None:
         raise UnknownTask.among(task_id, [])
     return row

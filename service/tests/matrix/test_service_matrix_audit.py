@@ -14,6 +14,7 @@ SILENT = {
     "/api/v1/agent/lease": "an agent at work: tasks say who computed them",
     "/api/v1/agent/renew": "an agent at work",
     "/api/v1/agent/results": "an agent at work",
+    "/api/v1/agent/stops": "an agent at work",
     "/api/v1/runs/{run_id}/ticket": "an address to look at, of what the caller may look at anyway",
     "/oauth/token": "a program shows again what somebody allowed; that was noted",
 }

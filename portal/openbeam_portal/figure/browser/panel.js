@@ -87,7 +87,7 @@ export class Panel {
 
   /** How many events miss from a finished figure, over the figure itself; or nothing. */
   warn(run) {
-    const missing = run?.state === "incomplete" ? run.account.events_expected - run.account.events_processed : 0;
+    const missing = ["incomplete", "cancelled"].includes(run?.state) ? run.account.events_expected - run.account.events_processed : 0;
     this.notice?.remove();
     if (!missing) return;
     const values = { missing: missing.toLocaleString("en"), expected: run.account.events_expected.toLocaleString("en") };

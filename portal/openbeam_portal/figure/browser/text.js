@@ -21,6 +21,7 @@ export function short(value) {
 export function accountSentence(account, words) {
   const parts = [fill(words.account, { processed: grouped(account.events_processed), expected: grouped(account.events_expected) })];
   if (account.events_failed) parts.push(fill(words.accountFailed, { failed: grouped(account.events_failed) }));
+  if (account.events_cancelled) parts.push(fill(words.accountCancelled, { cancelled: grouped(account.events_cancelled) }));
   if (account.retries === 1) parts.push(fill(words.accountRetry, { retries: 1 }));
   if (account.retries > 1) parts.push(fill(words.accountRetries, { retries: account.retries }));
   if (account.chunks_cached) {
@@ -29,10 +30,10 @@ export function accountSentence(account, words) {
   return parts.join(", ");
 }
 
-/** Share of the expected events that are done, failed ones counted: they will not come. */
+/** Share of the expected events that are done, failed and cancelled ones counted: they will not come. */
 export function shareDone(account) {
   if (!account?.events_expected) return 0;
-  return Math.min(1, (account.events_processed + account.events_failed) / account.events_expected);
+  return Math.min(1, (account.events_processed + account.events_failed + (account.events_cancelled ?? 0)) / account.events_expected);
 }
 
 const count = (value) => (Number.isInteger(value) ? grouped(value) : short(value));

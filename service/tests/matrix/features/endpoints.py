@@ -15,6 +15,7 @@ GET  /api/v1/endpoints/{ref=endpoint}              401   404     404     200    
 GET  /api/v1/endpoints/{ref=public_endpoint}       401   200     200     200      200   200   403    403  401        401
 POST /api/v1/agent/lease +lease                    401   403     403     403      403   403   200    200  401        401
 POST /api/v1/agent/renew +renew                    401   403     403     403      403   403   200    200  401        401
+POST /api/v1/agent/stops +stops                    401   403     403     403      403   403   200    200  401        401
 POST /api/v1/agent/results +results                401   403     403     403      403   403   200    200  401        401
 """
 
@@ -38,4 +39,5 @@ BODIES = {
     "lease": lambda _: {"json": {"want": 1, "wait": 0, "status": STATUS}},
     "renew": lambda _: {"json": {"leases": [], "status": STATUS}},
     "results": lambda _: {"json": {"outcomes": [{"task_id": "no-task", "lease_id": "no-lease"}]}},
+    "stops": lambda _: {"json": {"wait": 0}},
 }

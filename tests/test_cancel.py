@@ -1,0 +1,102 @@
+"""Cancelled: an endless loop is really dead, soon, and nobody else's work notices."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+import psutil
+import pytest
+from openbeam import Client
+from openbeam.errors import RunFailed, TaskCancelled
+from openbeam.models import FunctionKind, FunctionSpec
+from openbeam.states import RunState, TaskState
+from support.stack import Stack
+
+ENDLESS = """\
+import os
+
+
+def endless(mark):
+    if os.fork() == 0:
+        os.setsid()
+        os.execvp("sleep", ["sleep", mark])
+    while True:
+        pass
+"""
+ENDLESS_ANALYSIS = (
+    ENDLESS
+    + """
+
+def analyze(events, params):
+    endless(MARK)
+"""
+)
+MARK = str(86_400 + uuid.uuid4().int % 10**9)
+SHORT = "import time\n\n\ndef short(seconds):\n    time.sleep(seconds)\n    return seconds\n"
+
+
+def until(fact: Callable[[], object], seconds: float = 20) -> float:
+    began = time.monotonic()
+    while not fact():
+        assert time.monotonic() - began < seconds, f"it did not become so within {seconds} s"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def sleepers(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cmdline() == ["sleep", mark]:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def functions(stack: Stack) -> dict[str, str]:
+    with stack.client() as client:
+        specs = {
+            "endless": FunctionSpec(name="endless", source=ENDLESS, entrypoint="endless"),
+            "short": FunctionSpec(name="short", source=SHORT, entrypoint="short"),
+            "analysis": FunctionSpec(
+                name="endless_muons",
+                kind=FunctionKind.analysis,
+                source=ENDLESS_ANALYSIS.replace("MARK", repr(MARK)),
+                entrypoint="analyze",
+            ),
+        }
+        return {name: client.publish_function(spec).id for name, spec in specs.items()}
+
+
+def test_an_endless_loop_is_dead_and_its_neighbour_goes_on(operator: Client, functions: dict[str, str]) -> None:
+    mark = f"{MARK}.5"
+    endless = operator.run(mark, function_id=functions["endless"])
+    neighbour = operator.run(3.0, function_id=functions["short"])
+    until(lambda: sleepers(mark))
+    until(lambda: operator.get_task(neighbour).state is TaskState.running)
+    loop = sleepers(mark)[0].ppid()
+    assert operator.cancel(endless).state is TaskState.cancelled
+    seconds = until(lambda: not psutil.pid_exists(loop) and not sleepers(mark))
+    print(f"cancel to kill: {seconds * 1000:.0f} ms")
+    with pytest.raises(TaskCancelled, match="cancelled the task"):
+        operator.get_result(endless)
+    assert operator.get_result(neighbour) == 3.0
+    assert operator.get_task(neighbour).attempts == 1
+
+
+def test_a_run_is_dead_and_the_command_line_says_so(stack: Stack, operator: Client, functions: dict[str, str]) -> None:
+    run = operator.submit_run(functions["analysis"], "cms-2010-zmumu", fresh=True)
+    until(lambda: sleepers(MARK))
+    loop = sleepers(MARK)[0].ppid()
+    done = stack.run_tool("openbeam", "cancel", run.id)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{run.id}\tcancelled\t0 of 2,304 events, 2,304 cancelled\n"
+    print(f"cancel to kill, with the command line's end: {until(lambda: not psutil.pid_exists(loop)) * 1000:.0f} ms")
+    with pytest.raises(RunFailed, match="was cancelled"):
+        run.wait(10)
+    assert run.state is RunState.cancelled
+    assert operator.get_result(operator.run(0.0, function_id=functions["short"])) == 0.0
