@@ -24,6 +24,7 @@ from openbeam_service.identity import routes as identity
 from openbeam_service.identity import signin
 from openbeam_service.identity.browser import SESSION_COOKIE, SESSION_SECONDS
 from openbeam_service.identity.keys import IssuerKeys
+from openbeam_service.identity.oauth import consent
 from openbeam_service.identity.oauth import routes as oauth
 from openbeam_service.limits import Limits
 from openbeam_service.pages import STATIC
@@ -69,7 +70,8 @@ def _set_state(app: FastAPI, settings: Settings) -> None:
     state.vault = vault
     state.engine = make_engine(settings.database)
     state.sessions = make_sessions(state.engine)
-    state.issuer_keys = IssuerKeys.from_text(vault.read(vault.issuer_key), settings.url, settings.audience)
+    vault.read(vault.issuer_key)  # says how to make it, when it is missing
+    state.issuer_keys = IssuerKeys(vault.issuer_key, vault.retired_keys, settings.url, settings.audience)
     state.limits = Limits(settings)
 
 
@@ -129,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.include_router(oauth.router)
+    app.include_router(consent.router)
     app.include_router(signin.router)
     app.add_api_route("/", _home_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from openbeam_service.faults import answer
 from openbeam_service.settings import Settings
 
-__all__ = ["BodyLimit", "SafeHeaders", "body_limit"]
+__all__ = ["BodyLimit", "SafeHeaders", "body_limit", "pages_policy"]
 
 _FORM_BYTES: Final = 64 * 1024
 _UPLOAD: Final = ("POST", "/api/v1/files")
@@ -28,6 +28,14 @@ def body_limit(settings: Settings) -> Callable[[Scope], int]:
         return settings.max_json_bytes if scope["path"].startswith("/api/") else _FORM_BYTES
 
     return limit
+
+
+def pages_policy(onward: str) -> str:
+    """Return what a page may do: show our style and pictures, and send its forms to us and from there onward."""
+    return (
+        f"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {onward}; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 class BodyLimit:
@@ -66,10 +74,7 @@ class SafeHeaders:
     def __init__(self, app: ASGIApp, portal_url: str) -> None:
         self.app = app
         # Browsers hold a form to its policy over redirects too, and signing in ends at the portal.
-        self._policy = (
-            f"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {portal_url}; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        )
+        self._policy = pages_policy(portal_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, adding headers to its answer."""

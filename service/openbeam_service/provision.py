@@ -76,6 +76,7 @@ def initialise(settings: Settings) -> str | None:
     upgrade(settings.database)
     with opened(settings) as db:
         _keep_operator(vault, db)
+        store.write_native_client(db)
         store.write_portal_client(db, portal_secret, f"{settings.portal_url}/oauth2callback")
         if store.has_admin_with_password(db):
             return None

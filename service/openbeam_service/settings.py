@@ -91,6 +91,14 @@ class Settings(BaseSettings):
     """Life of an access token of the portal: a school day."""
     agent_token_seconds: Annotated[int, Field(gt=0)] = 15 * 60
     """Life of an access token of an agent."""
+    access_token_seconds: Annotated[int, Field(gt=0)] = 15 * 60
+    """Life of an access token that comes with a refresh token."""
+    refresh_days: Annotated[int, Field(gt=0, le=3650)] = 30
+    """How long after its last use a refresh token still works."""
+    device_code_seconds: Annotated[int, Field(gt=0, le=3600)] = 10 * 60
+    """How long a program without a browser waits for somebody to allow it."""
+    device_poll_seconds: Annotated[int, Field(gt=0, le=60)] = 5
+    """How often it may ask meanwhile."""
     code_seconds: Annotated[int, Field(gt=0)] = 60
     """Life of an authorization code."""
     rate_sign_in: Rate = "5 per 5 minutes"

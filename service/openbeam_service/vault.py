@@ -36,6 +36,8 @@ class Vault:
     def __init__(self, home: Home) -> None:
         self.issuer_key = home.keys / "issuer.jwk"
         """Private key that signs tokens."""
+        self.retired_keys = home.keys / "issuer-retired.json"
+        """Public parts of the keys before it, until the last token that they signed has expired."""
         self.session_secret = home.keys / "session.secret"
         """Signs the session cookie of the service's own pages."""
         self.portal_secret = home.keys / "portal-client.secret"

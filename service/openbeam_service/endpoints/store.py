@@ -54,7 +54,6 @@ def register(db: Session, owner_id: str, spec: EndpointSpec) -> tuple[EndpointRo
             id=new_id(),
             name=spec.name,
             owner_id=owner_id,
-            grant_type="client_credentials",
             auth_method="private_key_jwt",
             scopes=[AGENT_SCOPE],
         )

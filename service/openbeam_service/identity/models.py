@@ -17,6 +17,8 @@ from openbeam_service.database.base import Base, new_id, now
 __all__ = [
     "AssertionRow",
     "AuthorizationCodeRow",
+    "DeviceCodeRow",
+    "GrantRow",
     "IdentityRow",
     "OAuthClientRow",
     "PersonalTokenRow",
@@ -69,6 +71,8 @@ class PersonalTokenRow(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """What its owner calls it."""
     secret_hash: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[list[str]]
     expires: Mapped[datetime]
@@ -77,17 +81,16 @@ class PersonalTokenRow(Base):
 
 
 class OAuthClientRow(Base):
-    """A program that may ask for tokens: the portal (with a secret), or an endpoint's agent (with a key)."""
+    """A program that may ask for tokens: the portal (with a secret), people's own (none), an agent (with a key)."""
 
     __tablename__ = "oauth_clients"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(64))
     owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    """Whose agent this is; None for the portal."""
-    grant_type: Mapped[str] = mapped_column(String(32))
-    """The one grant type it may use."""
+    """Whose agent this is; None for a program that people sign in to."""
     auth_method: Mapped[str] = mapped_column(String(32))
+    """How it proves itself, and with that which grants it may use."""
     secret_hash: Mapped[str | None] = mapped_column(String(64))
     key: Mapped[dict[str, Any] | None]
     """Public JWK of an agent."""
@@ -110,6 +113,51 @@ class AuthorizationCodeRow(Base):
     nonce: Mapped[str | None] = mapped_column(String(300))
     challenge: Mapped[str] = mapped_column(String(128))
     auth_time: Mapped[datetime]
+    expires: Mapped[datetime] = mapped_column(index=True)
+
+
+class DeviceCodeRow(Base):
+    """A sign-in that a program without a browser has begun, and that a person allows or denies elsewhere."""
+
+    __tablename__ = "device_codes"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.id", ondelete="CASCADE"))
+    scope: Mapped[str] = mapped_column(String(1000))
+    address: Mapped[str] = mapped_column(String(64))
+    """Where it was begun; the person who is asked sees it."""
+    created: Mapped[datetime] = mapped_column(default=now)
+    expires: Mapped[datetime] = mapped_column(index=True)
+    interval: Mapped[int]
+    """Seconds that the program must wait between two questions."""
+    asked: Mapped[datetime | None]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    """Who decided; None while nobody has."""
+    allowed: Mapped[bool | None]
+    auth_time: Mapped[datetime | None]
+
+
+class GrantRow(Base):
+    """What a person allowed a program: the family of all tokens that come from one sign-in. Revoked, it is gone.
+
+    Its id is the ``sid`` of its access tokens. A refresh token is ``obr_<handle>_<secret>``: the handle stays, the
+    secret changes at each use, and a handle that comes with another secret has been used before, or copied.
+    """
+
+    __tablename__ = "grants"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    scope: Mapped[str] = mapped_column(String(1000))
+    source_hash: Mapped[str] = mapped_column(String(64), index=True)
+    """The code that it came from, so that a second use of that takes it away."""
+    handle: Mapped[str | None] = mapped_column(String(32), unique=True)
+    """None when there is no refresh token."""
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    auth_time: Mapped[datetime]
+    created: Mapped[datetime] = mapped_column(default=now)
     expires: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -21,12 +21,13 @@ from openbeam.models import Role
 from sqlalchemy.orm import Session
 
 from openbeam_service.identity import tokens
+from openbeam_service.identity.grants import is_live
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.models import OAuthClientRow, UserRow
 from openbeam_service.identity.scopes import AGENT_SCOPE, cap
 from openbeam_service.limits import Door, address_of
 
-__all__ = ["Principal", "authenticate", "optional_principal", "principal"]
+__all__ = ["Principal", "acting", "authenticate", "optional_principal", "principal"]
 
 _bearer: Final = HTTPBearer(
     auto_error=False, description="An access token of this service, or a personal token `obp_…`."
@@ -43,7 +44,7 @@ class Principal:
     role: Role | None
     scopes: frozenset[str]
     client_id: str
-    """``portal``, an endpoint's id, or ``token:<id>`` for a personal token."""
+    """``portal``, ``openbeam``, an endpoint's id, or ``token:<id>`` for a personal token."""
     endpoint_id: str | None = None
     display: str = ""
     """What to call them."""
@@ -56,6 +57,11 @@ class Principal:
 
 def _refuse(message: str) -> NoReturn:
     raise NotSignedIn(message, reason="invalid_token")
+
+
+def acting(user: UserRow, client_id: str) -> Principal:
+    """Return somebody who has just proved who they are, as the audit trail names them."""
+    return Principal(user.id, user.name, user.role, frozenset(), client_id)
 
 
 def _person(db: Session, user_id: str, scopes: Iterable[str], client_id: str) -> Principal:
@@ -71,6 +77,8 @@ def _bearer_of_jwt(db: Session, keys: IssuerKeys, token: str) -> Principal:
     if client is None or not client.active:
         _refuse("The program that holds this token is not registered any more. Register it again.")
     if client.owner_id is None:
+        if not is_live(db, claims.sid, user_id=claims.sub, client_id=client.id):
+            _refuse("This sign-in has been ended. Sign in again.")
         return _person(db, claims.sub, claims.scopes, client.id)
     owner = db.get(UserRow, client.owner_id)
     if claims.sub != client.id or owner is None or not owner.active:

@@ -7,18 +7,42 @@ from typing import Final
 
 from openbeam.models import Role
 
-__all__ = ["AGENT_SCOPE", "IDENTITY_SCOPES", "PEOPLE_SCOPES", "PORTAL_SCOPES", "ROLE_SCOPES", "cap"]
+__all__ = [
+    "AGENT_SCOPE",
+    "IDENTITY_SCOPES",
+    "NATIVE_SCOPES",
+    "OFFLINE_SCOPE",
+    "PEOPLE_SCOPES",
+    "PORTAL_SCOPES",
+    "ROLE_SCOPES",
+    "SCOPE_WORDS",
+    "cap",
+]
 
 AGENT_SCOPE: Final = "endpoint:agent"
 """What an endpoint's agent may do; no person ever has it."""
 
 IDENTITY_SCOPES: Final = ("openid", "profile")
 
+OFFLINE_SCOPE: Final = "offline_access"
+"""Asks for a refresh token."""
+
 _PUPIL: Final = ("catalog:read", "tasks:run")
 _STUDENT: Final = (*_PUPIL, "functions:write")
 _TEACHER: Final = (*_STUDENT, "classes:manage", "datasets:write", "endpoints:manage")
 PEOPLE_SCOPES: Final = (*_TEACHER, "admin")
-PORTAL_SCOPES: Final = (*IDENTITY_SCOPES, *_TEACHER)
+PORTAL_SCOPES: Final = (*IDENTITY_SCOPES, OFFLINE_SCOPE, *_TEACHER)
+NATIVE_SCOPES: Final = (*IDENTITY_SCOPES, OFFLINE_SCOPE, *PEOPLE_SCOPES)
+
+SCOPE_WORDS: Final = {
+    "catalog:read": "see functions, datasets and endpoints that you may see",
+    "tasks:run": "run functions for you, and read their results",
+    "functions:write": "publish functions in your name",
+    "datasets:write": "add datasets and files in your name",
+    "endpoints:manage": "register and change your endpoints",
+    "admin": "administer all of Openbeam",
+}
+"""What a person reads when they are asked; who they are is always shown."""
 
 ROLE_SCOPES: Final[dict[Role, frozenset[str]]] = {
     Role.pupil: frozenset(_PUPIL),

@@ -13,10 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from openbeam_service.identity.models import OAuthClientRow, SetupLinkRow, UserRow
-from openbeam_service.identity.scopes import PORTAL_SCOPES
+from openbeam_service.identity.scopes import NATIVE_SCOPES, PORTAL_SCOPES
 from openbeam_service.identity.secret import digest, make_secret, same
 
 __all__ = [
+    "NATIVE",
     "OPERATOR",
     "PORTAL",
     "add_user",
@@ -27,12 +28,17 @@ __all__ = [
     "the_user",
     "use_setup_link",
     "users",
+    "write_native_client",
     "write_portal_client",
 ]
 
 OPERATOR: Final = "operator"
 """The built-in administrator that this machine's own programs act for; it has no password."""
 PORTAL: Final = "portal"
+NATIVE: Final = "openbeam"
+"""The client that command lines and notebooks are."""
+LOOPBACK_URIS: Final = ("http://127.0.0.1/callback", "http://[::1]/callback")
+"""Where a native client may be sent back to, on whatever port (RFC 8252)."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -96,10 +102,19 @@ def has_admin_with_password(db: Session) -> bool:
     return db.scalar(found.limit(1)) is not None
 
 
+def write_native_client(db: Session) -> None:
+    """Register the programs that people run themselves: they keep no secret, and listen on any port of theirs."""
+    row = db.get(OAuthClientRow, NATIVE) or OAuthClientRow(id=NATIVE, name="the Openbeam client")
+    row.auth_method = "none"
+    row.redirect_uris = list(LOOPBACK_URIS)
+    row.scopes = list(NATIVE_SCOPES)
+    row.active = True
+    db.add(row)
+
+
 def write_portal_client(db: Session, secret: str, redirect_uri: str) -> None:
     """Register the portal, or bring its registration up to date."""
     row = db.get(OAuthClientRow, PORTAL) or OAuthClientRow(id=PORTAL, name=PORTAL)
-    row.grant_type = "authorization_code"
     row.auth_method = "client_secret_basic"
     row.secret_hash = digest(secret)
     row.redirect_uris = [redirect_uri]

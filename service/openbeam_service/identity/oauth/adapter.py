@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Payload, OAuth2Request
 from authlib.oidc.core import AuthorizationCodeMixin
@@ -15,10 +16,21 @@ from fastapi import Request
 from openbeam_service.identity.models import AuthorizationCodeRow, OAuthClientRow, UserRow
 from openbeam_service.identity.secret import same
 
-__all__ = ["Client", "Code", "FormRequest", "Person", "Received", "received"]
+__all__ = ["DEVICE_GRANT", "Client", "Code", "FormRequest", "Person", "Received", "received"]
 
 Pairs = Sequence[tuple[str, str]]
 _MAX_FIELDS = 40
+_PORT = re.compile(r"(?<=^http://127\.0\.0\.1):\d{1,5}(?=/)|(?<=^http://\[::1\]):\d{1,5}(?=/)", re.ASCII)
+
+NATIVE_METHOD: Final = "none"
+"""How a program proves itself that people run: not at all, so they are asked each time."""
+DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+_GRANTS: Final = {
+    "client_secret_basic": frozenset({"authorization_code", "refresh_token"}),
+    NATIVE_METHOD: frozenset({"authorization_code", "refresh_token", DEVICE_GRANT}),
+    "private_key_jwt": frozenset({"client_credentials"}),
+}
+"""Which grants a client may use, by how it proves itself."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +110,14 @@ class Client(ClientMixin):
         asked = scope.split() if scope else self.row.scopes
         return " ".join(name for name in asked if name in self.row.scopes) or None
 
+    @property
+    def is_native(self) -> bool:
+        """True for a program that somebody runs on a machine of theirs."""
+        return self.row.auth_method == NATIVE_METHOD
+
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Compare as a whole, character by character."""
-        return redirect_uri in self.row.redirect_uris
+        """Compare as a whole, character by character; a native client's port on its own machine may be any."""
+        return (_PORT.sub("", redirect_uri) if self.is_native else redirect_uri) in self.row.redirect_uris
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Compare with the stored digest in constant time."""
@@ -113,11 +130,11 @@ class Client(ClientMixin):
 
     def check_response_type(self, response_type: str) -> bool:
         """Allow codes alone, and only for who uses them."""
-        return response_type == "code" and self.row.grant_type == "authorization_code"
+        return response_type == "code" and self.check_grant_type("authorization_code")
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Allow the one grant the client was registered with."""
-        return grant_type == self.row.grant_type
+        """Allow the grants that fit how the client proves itself."""
+        return grant_type in _GRANTS[self.row.auth_method]
 
 
 class Person:

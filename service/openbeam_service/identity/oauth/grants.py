@@ -1,6 +1,6 @@
 # mypy: disallow-subclassing-any=False
 # Authlib has no types.
-"""The two grants: a code with PKCE S256 for the portal, client credentials with a signed assertion for agents."""
+"""Codes with PKCE S256 for people, with their ID tokens; client credentials with a signed assertion for agents."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from joserfc.jwk import KeySet
 from sqlalchemy import delete
 
 from openbeam_service.database.base import now
+from openbeam_service.identity.grants import revoke_source
 from openbeam_service.identity.keys import ALGORITHM, IssuerKeys
 from openbeam_service.identity.models import AuthorizationCodeRow, UserRow
 from openbeam_service.identity.oauth.adapter import Client, Code, FormRequest, Person
@@ -28,7 +29,7 @@ _MAX_NONCE: Final = 300
 class CodeGrant(grants.AuthorizationCodeGrant):
     """Authorization codes: stored as a digest, gone at their first use, whatever comes of it."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none", "client_secret_basic")
 
     @staticmethod
     def validate_authorization_redirect_uri(request: FormRequest, client: Client) -> str:
@@ -68,7 +69,10 @@ class CodeGrant(grants.AuthorizationCodeGrant):
             )
             .returning(AuthorizationCodeRow)
         )
-        return Code(row) if row else None
+        if row is None:
+            revoke_source(self.server.db, code)
+            return None
+        return Code(row)
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
         """Do nothing: the code is gone since it was looked up."""
@@ -77,6 +81,12 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         """Return the person, when their account is still open."""
         row = self.server.db.get(UserRow, authorization_code.row.user_id)
         return Person(row) if row and row.active else None
+
+    def generate_token(self, **about: Any) -> dict[str, Any]:
+        """Make the grant and its tokens."""
+        row, code = self.request.authorization_code.row, self.request.form["code"]
+        self.server.begin(self.request.client, about["user"], scope=row.scope, source=code, auth_time=row.auth_time)
+        return dict(super().generate_token(**about))
 
 
 class S256Only(CodeChallenge):
@@ -129,7 +139,7 @@ class IdTokens(OpenIDCode):
     def resolve_client_private_key(self, client: Client) -> KeySet:
         """Return the issuer's key."""
         del client
-        return self._keys.key_set
+        return self._keys.signing
 
     def get_client_algorithm(self, client: Client) -> str:
         """Return the one algorithm."""

@@ -4,54 +4,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
 from authlib.oauth2.rfc6749 import JsonRequest
-from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.rpinitiated import EndSessionEndpoint
 from fastapi.responses import JSONResponse, Response
 from joserfc.jwk import KeySet
 from sqlalchemy.orm import Session
 
+from openbeam_service.audit.store import note
+from openbeam_service.identity import grants
+from openbeam_service.identity.grants import Granted
 from openbeam_service.identity.keys import ALGORITHM, IssuerKeys
 from openbeam_service.identity.models import OAuthClientRow, UserRow
 from openbeam_service.identity.oauth.adapter import Client, FormRequest, Person, Received
 from openbeam_service.identity.oauth.assertion import AgentAssertion
+from openbeam_service.identity.oauth.device import DeviceEndpoint, DeviceGrant
 from openbeam_service.identity.oauth.grants import AgentGrant, CodeGrant, IdTokens, S256Only
-from openbeam_service.identity.scopes import AGENT_SCOPE, PORTAL_SCOPES
+from openbeam_service.identity.oauth.refresh import RefreshGrant
+from openbeam_service.identity.oauth.revocation import Revocation
+from openbeam_service.identity.oauth.tokens import AccessTokens
+from openbeam_service.identity.principal import acting
+from openbeam_service.identity.scopes import AGENT_SCOPE, NATIVE_SCOPES, OFFLINE_SCOPE
 from openbeam_service.settings import Settings
 
 __all__ = ["AuthorizationServer"]
-
-
-class _AccessTokens(JWTBearerTokenGenerator):
-    """RFC 9068 access tokens for one audience: the REST API."""
-
-    def __init__(self, settings: Settings, keys: IssuerKeys) -> None:
-        lives = {
-            CodeGrant.GRANT_TYPE: settings.portal_token_seconds,
-            AgentGrant.GRANT_TYPE: settings.agent_token_seconds,
-        }
-        super().__init__(settings.url, alg=ALGORITHM, expires_generator=lambda _client, grant: lives[grant])
-        self._keys = keys
-
-    def get_jwks(self) -> KeySet:
-        """Return the signing key."""
-        return self._keys.key_set
-
-    def get_audiences(self, client: Client, user: Person | None, scope: str) -> str:
-        """Return the one audience, whatever was asked."""
-        del client, user, scope
-        return self._keys.audience
-
-    def get_extra_claims(self, client: Client, grant_type: str, user: Person | None, scope: str) -> dict[str, Any]:
-        """Add nothing: role and state are read from the database at each call."""
-        del client, grant_type, user, scope
-        return {}
 
 
 class _IssuerInAnswer(IssuerParameter):
@@ -71,9 +52,9 @@ class _EndSession(EndSessionEndpoint):
     """Sign-out that a client asks for; the page itself forgets the session."""
 
     def get_server_jwks(self) -> KeySet:
-        """Return the key that signed our ID tokens."""
+        """Return the keys that signed our ID tokens."""
         keys: IssuerKeys = self.server.keys
-        return keys.key_set
+        return keys.known
 
     def get_algorithms(self) -> list[str]:
         """Return the one algorithm."""
@@ -84,20 +65,29 @@ class _EndSession(EndSessionEndpoint):
 
 
 class AuthorizationServer(AuthlibServer):
-    """Knows two clients' ways: the portal (code, PKCE, secret) and agents (signed assertion)."""
+    """Knows three ways of clients: the portal (a secret), people's own programs (none), agents (a signed assertion)."""
 
-    def __init__(self, settings: Settings, keys: IssuerKeys, db: Session, auth_time: datetime | None = None) -> None:
-        super().__init__(scopes_supported=[*PORTAL_SCOPES, AGENT_SCOPE])
+    def __init__(
+        self, settings: Settings, keys: IssuerKeys, db: Session, auth_time: datetime | None = None, address: str = ""
+    ) -> None:
+        super().__init__(scopes_supported=[*NATIVE_SCOPES, AGENT_SCOPE])
         self.settings = settings
         self.keys = keys
         self.db = db
         self.auth_time = auth_time
-        self.register_token_generator("default", _AccessTokens(settings, keys))
+        self.address = address
+        self.granted: Granted | None = None
+        """What a person has granted in this very request."""
+        self.register_token_generator("default", self._tokens)
         self.register_client_auth_method(
             AgentAssertion.CLIENT_AUTH_METHOD, AgentAssertion(db, [f"{settings.url}/oauth/token", settings.url])
         )
         self.register_grant(CodeGrant, [S256Only(required=True), IdTokens(settings, keys)])
+        self.register_grant(RefreshGrant)
+        self.register_grant(DeviceGrant)
         self.register_grant(AgentGrant)
+        self.register_endpoint(DeviceEndpoint)
+        self.register_endpoint(Revocation)
         self.register_endpoint(_EndSession)
         self.register_extension(_IssuerInAnswer(settings.url))
 
@@ -109,8 +99,28 @@ class AuthorizationServer(AuthlibServer):
         owner = self.db.get(UserRow, row.owner_id) if row.owner_id else None
         return Client(row) if row.owner_id is None or (owner and owner.active) else None
 
+    def _tokens(self, grant_type: str, client: Client, user: Person | None = None, **about: Any) -> dict[str, Any]:
+        about["include_refresh_token"] = bool(self.granted and self.granted.refresh_token)
+        return dict(AccessTokens(self.settings, self.keys, self.granted)(grant_type, client, user, **about))
+
+    def begin(self, client: Client, user: Person, *, scope: str, source: str, auth_time: datetime) -> None:
+        """Make the grant that the tokens of this request belong to."""
+        refresh = client.is_native or OFFLINE_SCOPE in scope.split()
+        days, seconds = self.settings.refresh_days, self.settings.portal_token_seconds
+        self.granted = grants.grant(
+            self.db,
+            client_id=client.get_client_id(),
+            user_id=user.get_user_id(),
+            scope=scope,
+            source=source,
+            auth_time=auth_time,
+            life=timedelta(days=days) if refresh else timedelta(seconds=seconds),
+            refresh=refresh,
+        )
+        note(self.db, acting(user.row, client.get_client_id()), "grant.make", self.granted.row.id, scope=scope)
+
     def save_token(self, token: dict[str, Any], request: FormRequest) -> None:
-        """Store nothing: access tokens are signed and short, and there are no refresh tokens."""
+        """Store nothing: access tokens are signed and short, and a refresh token is stored when it is made."""
 
     def create_oauth2_request(self, request: Received | FormRequest) -> FormRequest:
         """Wrap a request; leave one alone that is wrapped already."""

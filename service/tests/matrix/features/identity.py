@@ -17,6 +17,11 @@ GET  /oauth/jwks                                   200
 GET  /oauth/authorize                              400
 POST /oauth/token                                  400
 POST /oauth/token +nonsense                        400
+POST /oauth/authorize                              403
+POST /oauth/device_authorization                   400
+POST /oauth/revoke                                 401
+GET  /device                                       303
+POST /device                                       403
 GET  /oauth/userinfo                               401   403     403     403      403   403   403    403  401        401
 GET  /                                             303
 GET  /login                                        200

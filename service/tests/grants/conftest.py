@@ -1,0 +1,60 @@
+"""People with a password, and programs of theirs, for the tests of what people grant."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openbeam.models import Role
+from openbeam_service.identity import passwords
+
+# The tests import what is beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from oauth_walk import PASSWORD, Browser, Native
+
+
+@pytest.fixture(scope="session")
+def hashed() -> str:
+    return passwords.hash_password(PASSWORD)
+
+
+@pytest.fixture
+def new_person(service: Any, hashed: str) -> Callable[..., str]:
+    """Return a function that adds somebody and returns their name."""
+
+    def add(role: Role = Role.student) -> str:
+        name = f"p{secrets.token_hex(4)}"
+        service.user(name, role, hashed)
+        return name
+
+    return add
+
+
+@pytest.fixture
+def person(new_person: Callable[..., str]) -> str:
+    return new_person()
+
+
+@pytest.fixture
+def browser(service: Any) -> Iterator[Browser]:
+    """A browser that nobody is signed in with."""
+    with service.client(Accept="text/html") as http:
+        yield Browser(http)
+
+
+@pytest.fixture
+def signed_in(browser: Browser, person: str) -> Browser:
+    """A browser that ``person`` is signed in with."""
+    assert browser.sign_in(person).status_code == 303
+    return browser
+
+
+@pytest.fixture
+def native(service: Any, signed_in: Browser) -> Native:
+    """A program of ``person``, who is signed in with their browser."""
+    return Native(service, signed_in)
