@@ -8,8 +8,10 @@ compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 	--no-emit-index-url --no-emit-find-links --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) \
 	--no-emit-package openbeam --no-emit-package openbeam-datasets -o $(1)
 
-.DEFAULT_GOAL := help
-.PHONY: help install up test test-system check lock footprint clean
+FUZZ_EXAMPLES ?= 100
+FUZZ_SEED ?= 1
+
+.PHONY: help install up test test-system fuzz check lock footprint clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +43,9 @@ test: install  ## run the whole test suite
 test-system: install  ## tests that need root, Docker or a server from Debian
 	@tests/install-debian
 	$(BIN)/pytest -m system
+
+fuzz: install  ## ask the whole REST API, as everybody, for what nobody foresaw (FUZZ_EXAMPLES, FUZZ_SEED)
+	OPENBEAM_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) OPENBEAM_FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest service/tests/matrix/test_service_fuzz.py
 
 check: install  ## style, types, import rules, lock
 	$(BIN)/ruff check

@@ -130,7 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in _API_ROUTERS:
         api.include_router(router)
     app.include_router(api)
-    app.include_router(oauth.router)
+    app.include_router(oauth.router, responses={"default": {"description": "An error, or a page that explains it."}})
     app.include_router(consent.router)
     app.include_router(signin.router)
     app.add_api_route("/", _home_page, include_in_schema=False)

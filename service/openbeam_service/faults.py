@@ -14,6 +14,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from openbeam.errors import (
     Conflict,
     InvalidInput,
@@ -32,6 +33,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openbeam_service.pages import message
@@ -117,7 +119,15 @@ def _http(request: Request, error: Exception) -> Response:
     known = kinds.get(error.status_code, Refused(str(error.detail)))
     response = answer(request, known, error.headers)
     response.status_code = error.status_code
+    if "allow" in response.headers:
+        response.headers["Allow"] = _allowed(request)
     return response
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of an address; the framework names those of the first route that has it alone."""
+    here = [one for one in iter_route_contexts(request.app.routes) if one.matches(request.scope)[0] is Match.PARTIAL]
+    return ", ".join(sorted({method for one in here for method in one.methods or ()}))
 
 
 def _meanwhile(request: Request, error: Exception) -> Response:
