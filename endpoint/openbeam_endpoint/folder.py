@@ -57,6 +57,21 @@ class Folder:
         return self.path / "scratch"
 
     @property
+    def state_path(self) -> Path:
+        """What the agent says of itself."""
+        return self.path / "state.json"
+
+    @property
+    def log_path(self) -> Path:
+        """The agent's log."""
+        return self.path / "agent.log"
+
+    @property
+    def output_path(self) -> Path:
+        """What an agent in the background wrote anywhere but into its log."""
+        return self.path / "output"
+
+    @property
     def configured(self) -> bool:
         """True when the endpoint has been registered."""
         return self.config_path.exists() and self.key_path.exists() and self.identity_path.exists()

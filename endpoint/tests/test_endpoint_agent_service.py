@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import stat
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import pytest
+from endpoint_kit import Agent, Site, free_port, until
 from openbeam import Client
 from openbeam.errors import FunctionRaised, RunFailed
 from openbeam.models import DataFile, DatasetSpec, EndpointSpec, FunctionKind, FunctionSpec, Layout
@@ -25,8 +18,6 @@ from openbeam_datasets.record import load_record
 from openbeam_endpoint.engines import environment_digest
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import make_key, public_jwk
-
-BIN = Path(sys.executable).parent
 
 
 def add(numbers: list[int]) -> int:
@@ -53,144 +44,6 @@ def analyze(events, params):
     mass.fill(mass=events.M)
     return {"mass": mass}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(fact: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < deadline, f"it did not become so within {seconds} s"
-        time.sleep(0.02)
-
-
-@dataclass
-class Agent:
-    """A started ``openbeam-endpoint start``, its log, and every process that it was seen to have."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-    seen: dict[int, psutil.Process] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.lines.extend(self.process.stderr)
-
-    def says(self, words: str) -> bool:
-        assert self.process.poll() is None or any(words in line for line in self.lines), self.lines
-        return any(words in line for line in self.lines)
-
-    def look(self) -> None:
-        top = psutil.Process(self.process.pid)
-        self.seen |= {process.pid: process for process in [top, *top.children(recursive=True)]}
-
-    def has_engine(self) -> bool:
-        for process in psutil.Process(self.process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                if "openbeam_endpoint.engine.main" in process.cmdline():
-                    return True
-        return False
-
-    def left(self) -> list[psutil.Process]:
-        found = []
-        for process in self.seen.values():
-            with suppress(psutil.NoSuchProcess):
-                found += [process] if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else []
-        return found
-
-    def end(self, number: int) -> float:
-        """Send a signal; return the seconds until the agent and all that it started are gone."""
-        self.look()
-        began = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(10)
-        until(lambda: not self.left(), 10)
-        return time.monotonic() - began
-
-
-@dataclass
-class Site:
-    """One machine's service and the command lines that belong to it."""
-
-    home: Path
-    url: str
-    environment: dict[str, str]
-    service: subprocess.Popen[bytes] | None = None
-
-    def run(self, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        line = [str(BIN / command[0]), *command[1:]]
-        return subprocess.run(line, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
-
-    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
-        line = [str(BIN / command[0]), *command[1:]]
-        with (self.home / "log" / command[1]).open("ab") as log:
-            return subprocess.Popen(line, env=self.environment, stdout=log, stderr=log)
-
-    def serve(self) -> None:
-        self.service = self.spawn("openbeam-service", "serve")
-        with self.client() as client:
-            client.wait_for_service(30)
-
-    def stop_serving(self) -> None:
-        assert self.service is not None
-        self.service.terminate()
-        self.service.wait(10)
-
-    def client(self, token: str | None = None) -> Client:
-        return Client(url=self.url, token=token or (self.home / "tokens" / "operator").read_text().strip())
-
-    @contextmanager
-    def agent(self, name: str = "lab", **environment: str) -> Iterator[Agent]:
-        line = [str(BIN / "openbeam-endpoint"), "start", name]
-        own = self.environment | environment
-        agent = Agent(subprocess.Popen(line, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
-        try:
-            yield agent
-        finally:
-            if agent.process.poll() is None:
-                agent.look()
-                agent.process.kill()
-                agent.process.wait()
-            for process in agent.left():
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    home = tmp_path_factory.mktemp("home")
-    url = f"http://127.0.0.1:{free_port()}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENBEAM_")}
-    own = {
-        "OPENBEAM_HOME": str(home),
-        "OPENBEAM_URL": url,
-        "OPENBEAM_WORKERS": "2",
-        "OPENBEAM_OPENDATA_MIRROR": str(home / "mirror"),
-        "HOME": str(home),
-        "PATH": f"{BIN}:{kept['PATH']}",
-    }
-    site = Site(home, url, kept | own)
-    assert site.run("openbeam-service", "init").returncode == 0
-    with ExitStack() as stack:
-        valkey = site.spawn("openbeam-service", "valkey")
-        stack.callback(valkey.wait)
-        stack.callback(valkey.terminate)
-        site.serve()
-        stack.callback(site.stop_serving)
-        yield site
-
-
-@pytest.fixture
-def operator(site: Site) -> Iterator[Client]:
-    with site.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +103,7 @@ def test_configure_again_keeps_key_id_and_other_settings(site: Site, lab: Folder
 )
 def test_a_mistake_is_one_line(site: Site, arguments: list[str], said: str) -> None:
     done = site.run("openbeam-endpoint", *arguments)
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
@@ -260,7 +113,7 @@ def test_a_mistake_is_one_line(site: Site, arguments: list[str], said: str) -> N
 def test_somebody_who_may_not_lend_is_told_so(site: Site, pupil: str) -> None:
     other = Site(site.home, site.url, site.environment | {"OPENBEAM_TOKEN": pupil})
     done = other.run("openbeam-endpoint", "configure", "pupils")
-    assert done.returncode == 1
+    assert done.returncode == 77
     assert len(done.stderr.splitlines()) == 1
     assert not Folder(site.home / "endpoints" / "pupils").configured
 
@@ -317,7 +170,7 @@ def test_another_author_gets_an_engine_of_their_own(site: Site, running: Agent, 
 
 def test_list_says_what_runs_and_a_second_start_is_refused(site: Site, running: Agent) -> None:
     done = site.run("openbeam-endpoint", "list")
-    assert done.stdout.startswith(f"lab  running (process {running.process.pid}), ")
+    assert done.stdout.startswith("lab\trunning\t2\t")
     again = site.run("openbeam-endpoint", "start", "lab")
     assert again.returncode == 1
     assert again.stderr == f"The endpoint lab runs already (process {running.process.pid}).\n"
@@ -382,6 +235,6 @@ def test_an_endpoint_with_another_key_is_told_to_configure_again(site: Site, tmp
     assert site.run("openbeam-endpoint", "configure", "rotated").returncode == 0
     operator.register_endpoint(EndpointSpec(name="rotated", key=public_jwk(make_key(tmp_path / "other.jwk"))))
     done = site.run("openbeam-endpoint", "start", "rotated")
-    assert done.returncode == 1
+    assert done.returncode == 77
     (line,) = [line for line in done.stderr.splitlines() if "[" not in line]
     assert "does not accept this endpoint (any more). Configure it again" in line

@@ -1,27 +1,52 @@
-"""The agent's log: one short line an event, to standard error."""
+"""The agent's log: one short line an event, to standard error and to a file that does not grow without end."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
 
 import structlog
+from structlog.stdlib import ProcessorFormatter
 
 __all__ = ["configure"]
 
+_ROOM: Final = "openbeam_endpoint"
+"""Our own modules' loggers are below this one; what libraries say is not for the owner."""
+_LARGEST: Final = 5_000_000
+_OLDER: Final = 2
 
-def configure() -> None:
-    """Send the log to standard error."""
+
+def configure(path: Path | None = None) -> None:
+    """Send the log to standard error, and to a file when there is a path."""
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
+            structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=True),
-            # A plain traceback: the pretty one shows values of variables, and some of those are secrets.
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-            ),
+            ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    room = logging.getLogger(_ROOM)
+    room.setLevel(logging.INFO)
+    room.propagate = False
+    for handler in room.handlers[:]:
+        room.removeHandler(handler)
+        handler.close()
+    room.addHandler(_formatted(logging.StreamHandler(sys.stderr), colors=sys.stderr.isatty()))
+    if path is not None:
+        file = RotatingFileHandler(path, maxBytes=_LARGEST, backupCount=_OLDER, encoding="utf-8")
+        room.addHandler(_formatted(file, colors=False))
+
+
+def _formatted(handler: logging.Handler, *, colors: bool) -> logging.Handler:
+    # A plain traceback: the pretty one shows values of variables, and some of those are secrets.
+    shown = structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+    )
+    handler.setFormatter(ProcessorFormatter(processors=[ProcessorFormatter.remove_processors_meta, shown]))
+    return handler

@@ -35,7 +35,9 @@ from openbeam_endpoint.agent.log import configure as configure_log
 from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.config import Config
+from openbeam_endpoint.diary import Diary
 from openbeam_endpoint.engines import Engine, choose_isolation, environment_digest
+from openbeam_endpoint.exits import exit_status
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import Tokens
 from openbeam_endpoint.keeper import Keeper
@@ -52,8 +54,9 @@ _LEAST_PREFETCH: Final = 2
 class Agent:
     """One endpoint at work. Make it and run it inside an event loop."""
 
-    def __init__(self, folder: Folder, config: Config, isolation: Isolation) -> None:
+    def __init__(self, folder: Folder, config: Config, isolation: Isolation, diary: Diary) -> None:
         self._folder = folder
+        self._diary = diary
         self._config = config
         self._isolation = isolation
         self._workers = config.slots
@@ -97,6 +100,7 @@ class Agent:
     async def _work(self) -> None:
         # An engine takes seconds to start, and a service that starts at the same time takes some too.
         await _together(asyncio.FIRST_EXCEPTION, patiently()(self._link.sign_in), self._tenants.warm_up())
+        self._diary.ready()
         log.info("ready", workers=self._workers, isolation=self._isolation.value, service=self._config.url)
         await _together(
             asyncio.FIRST_COMPLETED,
@@ -150,12 +154,13 @@ def _end_in_time(code: int) -> None:
     timer.start()
 
 
-async def _main(folder: Folder, config: Config, isolation: Isolation) -> None:
+async def _main(folder: Folder, config: Config, isolation: Isolation, diary: Diary) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    agent = Agent(folder, config, isolation)
+    agent = Agent(folder, config, isolation, diary)
 
     def on_signal(number: int) -> None:
         log.info("stopping", signal=signal.Signals(number).name)
+        diary.end()
         _end_in_time(0)
         stop.set()
         # The second time is meant.
@@ -166,9 +171,10 @@ async def _main(folder: Folder, config: Config, isolation: Isolation) -> None:
         loop.add_signal_handler(number, on_signal, number)
     try:
         await agent.run(stop)
-    finally:
+    except BaseException as error:
         if not stop.is_set():
-            _end_in_time(1)
+            _end_in_time(exit_status(error))
+        raise
 
 
 def run(folder: Folder) -> None:
@@ -184,12 +190,13 @@ def run(folder: Folder) -> None:
         As ``Agent.run``.
 
     """
-    configure_log()
-    config = folder.config()
-    with folder.alone():
+    with folder.alone(), Diary.kept(folder.state_path) as diary:
+        configure_log(folder.log_path)
+        config = folder.config()
         isolation = choose_isolation(config.isolation)
+        diary.chose(isolation, config.slots)
         folder.files.mkdir(exist_ok=True)
         # What an agent that was killed could not clear away.
         shutil.rmtree(folder.scratch, ignore_errors=True)
         folder.scratch.mkdir(exist_ok=True)
-        asyncio.run(_main(folder, config, isolation))
+        asyncio.run(_main(folder, config, isolation, diary))

@@ -1,0 +1,87 @@
+"""Commands that make an endpoint known, say whose it is, and take it away."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+from openbeam.cli.screen import diagnostics, rows
+from openbeam.home import Home
+
+from openbeam_endpoint.cli.names import Name, known
+from openbeam_endpoint.config import WantedIsolation
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+Workers = Annotated[int | None, typer.Option(help="Tasks at once. Default: one a core.")]
+Wanted = Annotated[WantedIsolation | None, typer.Option(help="What keeps users' code from this machine.")]
+Mirror = Annotated[str | None, typer.Option(help="A folder or address to read instead of CERN's storage.")]
+Description = Annotated[str | None, typer.Option(help="One sentence for people who choose an endpoint.")]
+Public = Annotated[bool | None, typer.Option("--public/--private", help="Who may use it: everybody, or its owner.")]
+
+_NO_ISOLATION: Final = (
+    "Warning: without isolation, functions run with all rights of this account. It serves its owner's functions only."
+)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+@app.command()
+def configure(
+    name: Name,
+    workers: Workers = None,
+    isolation: Wanted = None,
+    mirror: Mirror = None,
+    description: Description = None,
+    public: Public = None,
+) -> None:
+    """Make an endpoint, or change one, and register it with the service."""
+    from openbeam_endpoint.configure import configure as make
+
+    given = _given(workers=workers, isolation=isolation, mirror=mirror, description=description, public=public)
+    folder = make(Home.from_env(), name, given)
+    if folder.config().isolation == "none":
+        diagnostics().print(_NO_ISOLATION, style="yellow", soft_wrap=True)
+    identity = folder.identity()
+    print(f"{name} belongs to {identity.owner} at {identity.url}. Start it: openbeam-endpoint start {name}")
+    print(f"Its settings: {folder.config_path}")
+
+
+@app.command()
+def whoami(
+    name: Annotated[str | None, typer.Argument(help="An endpoint. Without one: who you are yourself.")] = None,
+) -> None:
+    """Say who you are to the service, or who an endpoint is."""
+    if name is None:
+        from openbeam.client import Client
+
+        with Client() as client:
+            user = client.whoami()
+            rows(["Name", "Role", "Service"], [[user.name, user.role.value, client.url]], nothing="")
+        return
+    identity = known(name).identity()
+    rows(
+        ["Endpoint", "Owner", "Service", "Id"],
+        [[name, identity.owner, identity.url, identity.endpoint_id]],
+        nothing="",
+    )
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove an endpoint from this machine: its settings, its key and its copies of data files."""
+    from openbeam_endpoint.removal import remove
+
+    folder = known(name)
+    if not yes:
+        typer.confirm(f"Remove {folder.path} with all that is in it?", abort=True, err=True)
+    identity = folder.identity()
+    remove(folder)
+    print(f"{name} is gone from this machine, and so is its key. {identity.url} still lists it, as offline.")
