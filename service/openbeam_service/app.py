@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from openbeam_service import faults, health, reference
 from openbeam_service.audit import routes as audit
 from openbeam_service.classes import routes as classes
+from openbeam_service.classes import signin as classroom
 from openbeam_service.database import make_engine, make_sessions
 from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
@@ -133,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(oauth.router, responses={"default": {"description": "An error, or a page that explains it."}})
     app.include_router(consent.router)
     app.include_router(signin.router)
+    app.include_router(classroom.router)
     app.add_api_route("/", _home_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -57,14 +57,9 @@ def join(db: Session, row: ClassRow, nickname: str) -> tuple[UserRow, str]:
         db.flush()
     except IntegrityError:
         raise taken from None
-    _note(db, user, "class.join", row)
-    return user, key
-
-
-def _note(db: Session, user: UserRow, action: str, row: ClassRow) -> None:
     # By the internal name: the trail is kept longer than the nickname.
-    caller = Principal(user.id, user.name, user.role, frozenset(), "class-code")
-    note(db, caller, action, row.id, row.name)
+    note(db, user, "class.join", row.id, row.name)
+    return user, key
 
 
 def come_back(db: Session, key: str) -> UserRow | None:
@@ -73,7 +68,7 @@ def come_back(db: Session, key: str) -> UserRow | None:
 
 
 def new_key(db: Session, by: Principal | str, row: ClassRow, member: MemberRow) -> str:
-    """Give a pupil a new key; the old one, and browsers that came in with it, stop working.
+    """Give a pupil a new key. The old one stops working, and browsers that came in with it must sign in again.
 
     Raises
     ------

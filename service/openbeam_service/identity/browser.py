@@ -16,7 +16,16 @@ from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.oauth.adapter import Received
 from openbeam_service.identity.secret import digest
 
-__all__ = ["SESSION_COOKIE", "SESSION_SECONDS", "check_form", "form_token", "safe_next", "sign_in", "signed_in"]
+__all__ = [
+    "SESSION_COOKIE",
+    "SESSION_SECONDS",
+    "check_form",
+    "form_token",
+    "onward",
+    "safe_next",
+    "sign_in",
+    "signed_in",
+]
 
 SESSION_COOKIE: Final = "openbeam_session"
 SESSION_SECONDS: Final = 12 * 3600
@@ -73,3 +82,8 @@ def safe_next(target: str) -> str | None:
     except ValueError:
         return None
     return None if parts.scheme or parts.netloc or target.startswith("//") else target
+
+
+def onward(request: Request, target: str) -> str:
+    """Return where the person was going, or the portal."""
+    return safe_next(target) or str(request.app.state.settings.portal_url)

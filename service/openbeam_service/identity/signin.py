@@ -14,7 +14,7 @@ from openbeam.errors import Conflict, InvalidInput, OpenbeamError, TooMany
 from openbeam_service.audit.store import note
 from openbeam_service.database import Db
 from openbeam_service.identity import passwords, store
-from openbeam_service.identity.browser import check_form, form_token, safe_next, sign_in, signed_in
+from openbeam_service.identity.browser import check_form, form_token, onward, sign_in, signed_in
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.identity.oauth.server import AuthorizationServer
@@ -26,11 +26,6 @@ __all__ = ["router"]
 router = APIRouter(include_in_schema=False)
 Form = Annotated[Received, Depends(received)]
 _log = structlog.get_logger("openbeam.identity")
-
-
-def _onward(request: Request, target: str) -> RedirectResponse:
-    """Go where the person was going, or to the portal."""
-    return RedirectResponse(safe_next(target) or request.app.state.settings.portal_url, 303)
 
 
 # ------------------------------------------------------------------------------------------------ sign-in
@@ -86,7 +81,7 @@ async def login(request: Request, db: Db, form: Form) -> Response:
     _log.info("signed in", user=name, address=address)
     note(db, user, "user.sign_in", user.id, user.name)
     sign_in(request, user)
-    return _onward(request, target)
+    return RedirectResponse(onward(request, target), 303)
 
 
 # ------------------------------------------------------------------------------------------------ sign-out
@@ -118,7 +113,7 @@ def logout_page(request: Request, db: Db, form: Form) -> Response:
     now = signed_in(request, db)
     if now is None:
         return message(request, "You are signed out", "", href=target, label="Go to the portal")
-    return page(request, "logout", token=form_token(request), name=now[0].name)
+    return page(request, "logout", token=form_token(request), name=now[0].called)
 
 
 @router.post("/logout")
@@ -173,4 +168,4 @@ async def setup(request: Request, db: Db, form: Form, secret: str) -> Response:
     _log.info("administrator made", user=name)
     note(db, user, "user.set_up", user.id, user.name)
     sign_in(request, user)
-    return _onward(request, "")
+    return RedirectResponse(onward(request, ""), 303)

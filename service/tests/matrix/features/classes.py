@@ -21,6 +21,9 @@ GET    /api/v1/classes/{ref=class}/members         401   403     403     200    
 PATCH  /api/v1/classes/{ref=class}/members/{user_id=member} +class_role 401 403 403 200 404 200   403    403  401    401
 DELETE /api/v1/classes/{ref=class}/members/{user_id=member}        401 404 404 204 404 204   403    403  401         401
 POST   /api/v1/classes/{ref=class}/members/{user_id=member}/key    401 403 403 200 404 200   403    403  401         401
+GET    /login/class                                200
+POST   /login/class                                403
+POST   /login/key                                  403
 """
 
 
