@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from openbeam.models import Role
 from sqlalchemy.orm import Session
 
+from openbeam_service.backup.save import aside, save
 from openbeam_service.database import make_engine, make_sessions, now, upgrade
+from openbeam_service.database.upgrade import pending, revision
 from openbeam_service.identity import store, tokens
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.scopes import ROLE_SCOPES
@@ -21,7 +24,7 @@ from openbeam_service.identity.secret import make_secret
 from openbeam_service.settings import Settings
 from openbeam_service.vault import Vault, make_folder, write_secret
 
-__all__ = ["initialise", "make_link", "opened"]
+__all__ = ["initialise", "make_link", "opened", "upgraded"]
 
 _OPERATOR_DAYS: Final = 3650
 _RENEW_BEFORE: Final = timedelta(days=30)
@@ -64,6 +67,25 @@ def _current_link(settings: Settings, db: Session) -> str | None:
     return url if start == f"{settings.url}/setup" and store.is_setup_link(db, secret) else None
 
 
+def upgraded(settings: Settings) -> tuple[Path | None, list[str]]:
+    """Bring the database to this program's schema. Return where what was there has been saved, and the steps."""
+    engine = make_engine(settings.database)
+    try:
+        steps = pending(engine)
+        with engine.connect() as connection:
+            is_empty = revision(connection) is None
+    finally:
+        engine.dispose()
+    if not steps:
+        return None, []
+    path = None if is_empty else aside(settings, f"upgrade-to-{steps[0]}")
+    if path:
+        # Migrations leave uploaded files alone.
+        save(settings, path, with_files=False)
+    upgrade(settings.database)
+    return path, steps
+
+
 def initialise(settings: Settings) -> str | None:
     """Make everything that is missing. Return the setup link while no administrator can sign in."""
     home, vault = settings.home, Vault(settings.home)
@@ -73,7 +95,7 @@ def initialise(settings: Settings) -> str | None:
     portal_secret = vault.keep(vault.portal_secret, make_secret)
     for path in (vault.session_secret, vault.cookie_secret, vault.tickets_secret):
         vault.keep(path, make_secret)
-    upgrade(settings.database)
+    upgraded(settings)
     with opened(settings) as db:
         _keep_operator(vault, db)
         store.write_native_client(db)

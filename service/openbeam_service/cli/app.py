@@ -9,11 +9,17 @@ import typer
 from openbeam.errors import OpenbeamError
 from pydantic import ValidationError
 
-from openbeam_service.cli import classes, people, running
+from openbeam_service.cli import classes, keeping, people, running
 
 __all__ = ["main"]
 
-_GROUPS: Final = ((running.app, None), (people.app, None), (people.users, "user"), (classes.app, "class"))
+_GROUPS: Final = (
+    (running.app, None),
+    (keeping.app, None),
+    (people.app, None),
+    (people.users, "user"),
+    (classes.app, "class"),
+)
 """Commands, and the word before them; a new group is one row here."""
 
 
