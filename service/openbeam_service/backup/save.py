@@ -23,7 +23,7 @@ def aside(settings: Settings, why: str) -> Path:
     """Return the path for a backup that is taken because something is about to change."""
     folder = settings.home.root / "backups"
     make_folder(folder)
-    return folder / f"{now():%Y%m%dT%H%M%S}-before-{why}.zip"
+    return folder / f"{now():%Y%m%dT%H%M%S.%f}-before-{why}.zip"
 
 
 def save(settings: Settings, path: Path, *, with_files: bool = True, with_keys: bool = False) -> Manifest:
