@@ -37,7 +37,7 @@ def bounded(operator: Client) -> str:
         entrypoint="analyze",
         parameters=SCHEMA,
         datasets=["cms-2010-zmumu"],
-        public=True,
+        visibility="public",
     )
     return operator.publish_function(spec).name
 

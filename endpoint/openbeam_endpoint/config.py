@@ -42,7 +42,11 @@ class Config(Model):
     description: Annotated[str, StringConstraints(max_length=1_000)] = Field(
         default="", description="One sentence for people who choose an endpoint."
     )
-    public: bool = Field(default=False, description="true: whoever has an account may use it. false: its owner only.")
+    public: bool = Field(
+        default=False,
+        description="What is asked for when it is configured first. true: whoever has an account may use it,\n"
+        "once an administrator has approved it. false: its owner only. Later: openbeam endpoints share.",
+    )
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")] = Field(
         default=DEFAULT_URL, description="The Openbeam service that this endpoint works for."
     )

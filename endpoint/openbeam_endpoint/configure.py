@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from openbeam.home import Home
 from openbeam.models import EndpointSpec
@@ -44,15 +44,24 @@ def configure(home: Home, name: str, given: Mapping[str, Any]) -> Folder:
     if config != kept:
         settings.write(folder.config_path, config)
     key = load_key(folder.key_path) if folder.key_path.exists() else make_key(folder.key_path)
-    _register(folder, config, public_jwk(key))
+    _register(folder, config, public_jwk(key), _visibility(config, given, is_known=folder.identity_path.exists()))
     return folder
 
 
-def _register(folder: Folder, config: Config, key: dict[str, str]) -> None:
+def _visibility(config: Config, given: Mapping[str, Any], *, is_known: bool) -> Literal["private", "public"] | None:
+    """Return what to ask for; None leaves an endpoint that is known as its owner has shared it meanwhile."""
+    if is_known and "public" not in given:
+        return None
+    return "public" if config.public else "private"
+
+
+def _register(
+    folder: Folder, config: Config, key: dict[str, str], visibility: Literal["private", "public"] | None
+) -> None:
     # The client is needed for this alone; an agent that is known to the service starts without it.
     from openbeam.client import Client
 
-    spec = EndpointSpec(name=config.name, key=key, description=config.description, public=config.public)
+    spec = EndpointSpec(name=config.name, key=key, description=config.description, visibility=visibility)
     with Client(url=config.url) as client:
         client.wait_for_service(_SERVICE_SECONDS)
         owner = client.whoami()

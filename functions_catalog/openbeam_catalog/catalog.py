@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from openbeam.errors import InvalidInput, UnknownFunction
-from openbeam.models import FunctionKind, FunctionSpec, Lesson, Name
+from openbeam.models import FunctionKind, FunctionSpec, Lesson, Name, Visibility
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 __all__ = ["load_catalog", "load_function"]
@@ -79,7 +79,7 @@ def _spec(folder: Path) -> FunctionSpec:
         datasets=meta.datasets,
         lessons=[_lesson(folder, language, title) for language, title in sorted(meta.lessons.items())],
         timeout=meta.timeout,
-        public=True,
+        visibility=Visibility.public,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openbeam.errors import UnknownFunction
-from openbeam.models import FunctionKind, FunctionSpec
+from openbeam.models import FunctionKind, FunctionSpec, Visibility
 from openbeam_catalog.catalog import load_catalog, load_function
 from openbeam_datasets.record import load_record
 
@@ -52,7 +52,7 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 @every
 def test_what_is_published(spec: FunctionSpec) -> None:
-    assert (spec.kind, spec.entrypoint, spec.public) == (FunctionKind.analysis, "analyze", True)
+    assert (spec.kind, spec.entrypoint, spec.visibility) == (FunctionKind.analysis, "analyze", Visibility.public)
     assert all([spec.title, spec.description, spec.tags])
     assert [load_record(name).name for name in spec.datasets] == spec.datasets
     assert FunctionSpec.model_validate_json(spec.model_dump_json()) == spec

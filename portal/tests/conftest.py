@@ -103,7 +103,7 @@ def function(name: str, **more: Any) -> Function:
         "tags": ["z-boson", "first-lesson"],
         "datasets": ["cms-2010-zmumu"],
         "owner": "operator",
-        "public": True,
+        "visibility": "public",
         "sha256": hashlib.sha256(SOURCE.encode()).hexdigest(),
         "created": MADE,
         "source": SOURCE,

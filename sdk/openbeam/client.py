@@ -51,6 +51,7 @@ from openbeam.models import (
     TaskStatusRequest,
     TaskSubmit,
     User,
+    Visibility,
 )
 from openbeam.models import Run as RunRecord
 from openbeam.paths import segment as _segment
@@ -190,7 +191,7 @@ class Client(ClassCalls):
         *,
         description: str = "",
         name: str | None = None,
-        public: bool = False,
+        visibility: Visibility | str | None = None,
         timeout: float = 300.0,
     ) -> str:
         """Publish a plain Python function by its source text and return its id.
@@ -209,7 +210,7 @@ class Client(ClassCalls):
             name=name or source.name_of(function),
             **pieces.fields(),
             description=description or source.description_of(function),
-            public=public,
+            visibility=visibility,
             timeout=timeout,
         )
         return self.publish_function(spec).id

@@ -30,6 +30,7 @@
      |   |- DataUnavailable                   a file could not be fetched
      |   |   '- ChecksumMismatch              a file is not the one on record
      |   |- EngineFault                       the engine could not run the task
+     |   |- FunctionRefused                   the endpoint does not run this function
      |   '- TaskCancelled
      |- RunFailed                             no histogram could be made
      '- ServiceTrouble
@@ -53,6 +54,7 @@ __all__ = [
     "DataUnavailable",
     "EngineFault",
     "FunctionRaised",
+    "FunctionRefused",
     "InvalidInput",
     "InvalidParameter",
     "NotAllowed",
@@ -260,6 +262,10 @@ class ChecksumMismatch(DataUnavailable):
 
 class EngineFault(TaskError):
     """The engine could not run the task, for a reason that is not the author's."""
+
+
+class FunctionRefused(TaskError):
+    """The endpoint does not run this function: its policy, its own list, or its Python. ``details``: ``sha256``."""
 
 
 class TaskCancelled(TaskError):

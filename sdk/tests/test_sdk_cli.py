@@ -211,7 +211,7 @@ def test_without_a_dataset_the_function_knows_its_own(openbeam: Any, running: An
     url = running("complete")
     function = {
         "id": "f", "name": "z_mumu", "version": 3, "kind": "analysis", "title": "", "description": "", "tags": [],
-        "datasets": ["cms-2010-zmumu"], "owner": "operator", "public": True, "sha256": "0", "created": NOW,
+        "datasets": ["cms-2010-zmumu"], "owner": "operator", "visibility": "public", "sha256": "0", "created": NOW,
         "source": "x", "entrypoint": "analyze", "parameters": {}, "lessons": [], "timeout": 1.0,
     }  # fmt: skip
     wire.on("GET /functions/z_mumu", wire.reply(function))
@@ -243,7 +243,7 @@ def test_lists_are_tab_separated_for_programs(openbeam: Any, wire: Any) -> None:
 def test_lists_are_tables_on_a_terminal(openbeam: Any, wire: Any) -> None:
     status = {"workers": 2, "isolation": "docker", "environment": "e1", "version": "0.1.0"}
     endpoint = {
-        "id": "e", "name": "[red]local", "description": "", "owner": "operator", "public": True, "online": True,
+        "id": "e", "name": "[red]local", "description": "", "owner": "operator", "visibility": "public", "online": True,
         "last_seen": NOW, "status": status, "waiting": 3,
     }  # fmt: skip
     offline = {**endpoint, "name": "far", "online": False, "status": None}

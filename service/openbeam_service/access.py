@@ -4,27 +4,33 @@
 
     select(FunctionRow).where(visible_functions(caller), FunctionRow.name == name)
 
-Admins see all. Everybody else sees what is public or their own; what they do not see does not exist for them.
+Admins see all. Everybody else sees what is public, their own, or shared with a class that they are in; what they do not
+see does not exist for them.
 """
 
 from __future__ import annotations
 
-from openbeam.errors import NotAllowed
-from openbeam.models import ClassRole, Isolation
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from collections.abc import Collection
+
+from openbeam.models import ClassRole, EndpointUsers, Visibility
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
+from sqlalchemy.orm import Session
 
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.classes.models import ClassRow, classes_of
-from openbeam_service.endpoints.models import EndpointRow
+from openbeam_service.endpoints.models import EndpointRow, EndpointShareRow
+from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.principal import Principal
-from openbeam_service.registry.models import FunctionRow, StoredFileRow
+from openbeam_service.identity.scopes import PEOPLE_SCOPES, cap
+from openbeam_service.registry.models import FunctionRow, FunctionShareRow, StoredFileRow
 from openbeam_service.runs.models import RunRow
 from openbeam_service.tasks.models import ACTIVE_STATES, TaskRow
 
 __all__ = [
-    "check_isolation",
-    "is_isolated_for",
+    "barred_users",
     "managed_classes",
+    "own_endpoints",
+    "own_functions",
     "owned_classes",
     "stoppable_runs",
     "stoppable_tasks",
@@ -41,8 +47,20 @@ __all__ = [
 
 
 def visible_functions(caller: Principal) -> ColumnElement[bool]:
-    """Functions that the caller may read and run."""
-    return true() if caller.is_admin else or_(FunctionRow.public, FunctionRow.owner_id == caller.user_id)
+    """Functions that the caller may read and run: none that was deleted."""
+    shared = select(FunctionShareRow.function_id).where(FunctionShareRow.class_id.in_(classes_of(caller.user_id)))
+    seen = or_(
+        FunctionRow.visibility == Visibility.public,
+        FunctionRow.owner_id == caller.user_id,
+        FunctionRow.id.in_(shared),
+    )
+    return and_(FunctionRow.deleted.is_(None), true() if caller.is_admin else seen)
+
+
+def own_functions(caller: Principal) -> ColumnElement[bool]:
+    """Functions that the caller may share, deprecate and delete."""
+    own = true() if caller.is_admin else FunctionRow.owner_id == caller.user_id
+    return and_(FunctionRow.deleted.is_(None), own)
 
 
 def visible_audit(caller: Principal) -> ColumnElement[bool]:
@@ -77,13 +95,48 @@ def visible_files(caller: Principal) -> ColumnElement[bool]:
 
 
 def visible_endpoints(caller: Principal) -> ColumnElement[bool]:
-    """Endpoints that the caller may know of."""
-    return true() if caller.is_admin else or_(EndpointRow.public, EndpointRow.owner_id == caller.user_id)
+    """Endpoints that the caller may know of: none that was taken away."""
+    seen = or_(
+        EndpointRow.visibility == Visibility.public,
+        EndpointRow.owner_id == caller.user_id,
+        EndpointRow.id.in_(_shared_endpoints(caller.user_id)),
+    )
+    return and_(EndpointRow.closed.is_(None), true() if caller.is_admin else seen)
 
 
 def usable_endpoints(caller: Principal) -> ColumnElement[bool]:
-    """Endpoints that the caller may send tasks to."""
-    return visible_endpoints(caller)
+    """Endpoints that the caller may send tasks to: those they see, unless its owner keeps it for fewer people."""
+    return and_(visible_endpoints(caller), _within_policy(caller.user_id))
+
+
+def barred_users(db: Session, endpoint: EndpointRow, user_ids: Collection[str]) -> set[str]:
+    """Return which of some people may not use an endpoint (any more)."""
+    if endpoint.visibility is Visibility.public and endpoint.users is EndpointUsers.all:
+        return set()
+    others = set(user_ids) - {endpoint.owner_id}
+    if not others:
+        return set()
+    people = db.scalars(select(UserRow).where(UserRow.id.in_(others)))
+    callers = [Principal(one.id, one.name, one.role, cap(PEOPLE_SCOPES, one.role), "") for one in people]
+    this = EndpointRow.id == endpoint.id
+    return {one.user_id for one in callers if not db.scalar(select(exists().where(this, usable_endpoints(one))))}
+
+
+def own_endpoints(caller: Principal) -> ColumnElement[bool]:
+    """Endpoints that the caller may change, share and take away."""
+    return true() if caller.is_admin else EndpointRow.owner_id == caller.user_id
+
+
+def _shared_endpoints(user_id: str) -> Select[str]:
+    return select(EndpointShareRow.endpoint_id).where(EndpointShareRow.class_id.in_(classes_of(user_id)))
+
+
+def _within_policy(user_id: str) -> ColumnElement[bool]:
+    in_class = and_(
+        EndpointRow.users == EndpointUsers.classes,
+        EndpointRow.id.in_(_shared_endpoints(user_id)),
+    )
+    return or_(EndpointRow.users == EndpointUsers.all, EndpointRow.owner_id == user_id, in_class)
 
 
 def visible_tasks(caller: Principal) -> ColumnElement[bool]:
@@ -129,25 +182,3 @@ def owned_classes(caller: Principal) -> ColumnElement[bool]:
     if "classes:manage" not in caller.scopes:
         return false()
     return _own(ClassRow.owner_id == caller.user_id, caller)
-
-
-def is_isolated_for(endpoint: EndpointRow, author_id: str) -> bool:
-    """Tell whether an endpoint may run an author's code: without isolation, only its owner's."""
-    unguarded = (endpoint.status or {}).get("isolation") == Isolation.none
-    return not unguarded or endpoint.owner_id == author_id
-
-
-def check_isolation(endpoint: EndpointRow, author_id: str) -> None:
-    """Refuse to send an author's code to an endpoint that would run it unguarded.
-
-    Raises
-    ------
-    NotAllowed
-        When it has no isolation and belongs to somebody else.
-
-    """
-    if not is_isolated_for(endpoint, author_id):
-        raise NotAllowed(
-            f"Endpoint {endpoint.name!r} has no isolation, so it runs only its owner's functions. Choose another one.",
-            endpoint=endpoint.name,
-        )

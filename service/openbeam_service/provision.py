@@ -21,6 +21,7 @@ from openbeam_service.identity import store, tokens
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.scopes import ROLE_SCOPES
 from openbeam_service.identity.secret import make_secret
+from openbeam_service.registry import search
 from openbeam_service.settings import Settings
 from openbeam_service.vault import Vault, make_folder, write_secret
 
@@ -99,6 +100,7 @@ def initialise(settings: Settings) -> str | None:
     with opened(settings) as db:
         _keep_operator(vault, db)
         store.write_native_client(db)
+        search.catch_up(db)
         store.write_portal_client(db, portal_secret, f"{settings.portal_url}/oauth2callback")
         if store.has_admin_with_password(db):
             return None

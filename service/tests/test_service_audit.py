@@ -45,7 +45,9 @@ def _publish(http: httpx.Client, name: str, **more: Any) -> dict[str, Any]:
 
 def _lend(http: httpx.Client, name: str, *, public: bool = True) -> str:
     key = ECKey.generate_key("P-256", private=True).as_dict(private=False)
-    answer = http.post("/api/v1/endpoints", json={"name": name, "key": key, "public": public})
+    answer = http.post(
+        "/api/v1/endpoints", json={"name": name, "key": key, "visibility": "public" if public else "private"}
+    )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
@@ -69,12 +71,13 @@ def test_people_read_what_they_did_and_what_concerns_their_endpoints(service: An
         service.as_user(other) as looking,
     ):
         endpoint = _lend(lending, _name("lab"))
+        assert service.http.post(f"/api/v1/endpoints/{endpoint}/approve", json={"approve": True}).status_code == 200
         function = _publish(visiting, _name("f"))
         call = {"function": function["id"], "endpoint": endpoint, "args": [1]}
         assert visiting.post("/api/v1/tasks", json=call).status_code == 201
         seen = {entry["action"] for entry in _entries(lending, actor=guest)}
         assert seen == {"task.submit"}
-        assert {entry["actor"] for entry in _entries(lending, endpoint=endpoint)} == {lender, guest}
+        assert {entry["actor"] for entry in _entries(lending, endpoint=endpoint)} == {lender, guest, "operator"}
         assert {entry["actor"] for entry in _entries(visiting)} == {guest}
         assert _entries(looking) == []
         assert _entries(looking, endpoint=endpoint) == []

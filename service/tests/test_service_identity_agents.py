@@ -92,15 +92,19 @@ def test_an_endpoint_is_private_until_its_owner_says_otherwise(service: Any, tea
         assert missing.json()["error"]["kind"] == "UnknownEndpoint"
         assert "shy" not in {one["name"] for one in student.get("/api/v1/endpoints").json()}
         assert service.http.get("/api/v1/endpoints/shy").status_code == 200
-        assert _register(teacher, "shy", key, public=True).status_code == 200
-        assert student.get("/api/v1/endpoints/shy").json()["public"] is True
+        asked = _register(teacher, "shy", key, visibility="public")
+        assert (asked.status_code, asked.json()["approval"]["state"]) == (200, "requested")
+        assert student.get("/api/v1/endpoints/shy").status_code == 404
+        approved = service.http.post(f"/api/v1/endpoints/{asked.json()['id']}/approve", json={"approve": True})
+        assert approved.json()["approval"]["state"] == "approved"
+        assert student.get("/api/v1/endpoints/shy").json()["visibility"] == "public"
         near = student.get("/api/v1/endpoints/shie").json()["error"]
         assert near["details"]["nearest"][0] == "shy"
 
 
 def test_of_two_endpoints_of_one_name_the_own_comes_first(service: Any, teacher: httpx.Client) -> None:
-    mine = _register(teacher, "twin", _key(), public=True).json()
-    theirs = _register(service.http, "twin", _key(), public=True).json()
+    mine = _register(teacher, "twin", _key(), visibility="public").json()
+    theirs = _register(service.http, "twin", _key(), visibility="public").json()
     assert mine["id"] != theirs["id"]
     assert teacher.get("/api/v1/endpoints/twin").json()["id"] == mine["id"]
     assert service.http.get("/api/v1/endpoints/twin").json()["id"] == theirs["id"]

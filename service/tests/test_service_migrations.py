@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from openbeam_service.database import make_engine, upgrade
 from openbeam_service.database.upgrade import migrations
+from openbeam_service.registry import search
 from openbeam_service.tables import metadata
-from sqlalchemy import inspect
+from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 
 def test_migrations_and_models_agree(new_database: Callable[[Path], str], tmp_path: Path) -> None:
@@ -17,7 +20,7 @@ def test_migrations_and_models_agree(new_database: Callable[[Path], str], tmp_pa
     upgrade(url)
     upgrade(url)
     engine = make_engine(url)
-    made = set(inspect(engine).get_table_names())
+    made = {name for name in inspect(engine).get_table_names() if not name.startswith(search.TABLE)}
     engine.dispose()
     assert made == {*metadata.tables, "alembic_version"}
     command.check(migrations(url))
@@ -44,4 +47,37 @@ def test_rows_survive_every_step(tmp_path: Path) -> None:
         (command.downgrade if revision == "0002" else command.upgrade)(migrations(url), revision)
         with engine.connect() as now:
             assert now.exec_driver_sql(rows).all() == [("ada", "9b", "ada")]
+    engine.dispose()
+
+
+def _add(connection: Connection, table: Table, **values: Any) -> None:
+    """Insert a row; what is not given and must be there gets something of its type."""
+    some = {str: "x", int: 0, float: 0.0, bool: False, datetime: datetime(2026, 1, 1, tzinfo=UTC), dict: {}, object: {}}
+    needed = {column.name: some[column.type.python_type] for column in table.columns if not column.nullable}
+    connection.execute(table.insert().values({**needed, **values}))
+
+
+def test_an_upgrade_keeps_what_is_there_and_who_sees_it(new_database: Callable[[Path], str], tmp_path: Path) -> None:
+    url = new_database(tmp_path)
+    command.upgrade(migrations(url), "0002")
+    engine = make_engine(url)
+    old = MetaData()
+    old.reflect(engine)
+    with engine.begin() as connection:
+        _add(connection, old.tables["users"], id="u", role="teacher")
+        _add(connection, old.tables["oauth_clients"], id="e", owner_id="u")
+        _add(connection, old.tables["endpoints"], id="e", owner_id="u", public=True)
+        for name, public in (("seen", True), ("hidden", False)):
+            _add(connection, old.tables["functions"], id=name, name=name, owner_id="u", public=public, kind="plain")
+        enums = {"kind": "call", "state": "success"}
+        _add(connection, old.tables["tasks"], id="t", user_id="u", function_id="seen", endpoint_id="e", **enums)
+    engine.dispose()
+    upgrade(url)
+    engine = make_engine(url)
+    tables = metadata.tables
+    with engine.connect() as connection:
+        functions = dict(connection.execute(select(tables["functions"].c.id, tables["functions"].c.visibility)).all())
+        assert {name: seen.value for name, seen in functions.items()} == {"seen": "public", "hidden": "private"}
+        assert connection.scalars(select(tables["endpoints"].c.visibility)).one().value == "public"
+        assert connection.scalars(select(tables["tasks"].c.id)).all() == ["t"]
     engine.dispose()

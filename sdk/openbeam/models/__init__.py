@@ -43,8 +43,34 @@ from openbeam.models.classes import (
     ReturnKey,
 )
 from openbeam.models.datasets import DataFile, Dataset, DatasetSpec, Layout, StoredFile
-from openbeam.models.endpoints import Endpoint, EndpointSpec, EndpointStatus, Isolation
-from openbeam.models.functions import Function, FunctionKind, FunctionSpec, FunctionSummary, Lesson
+from openbeam.models.endpoints import (
+    Approval,
+    ApprovalDecision,
+    ApprovalState,
+    Endpoint,
+    EndpointChange,
+    EndpointPolicy,
+    EndpointSpec,
+    EndpointStatus,
+    EndpointUsers,
+    Environment,
+    EnvironmentReport,
+    Isolation,
+    Labels,
+)
+from openbeam.models.functions import (
+    CodeFormat,
+    Deprecate,
+    Deprecation,
+    EnvironmentRef,
+    Function,
+    FunctionKind,
+    FunctionRule,
+    FunctionSpec,
+    FunctionSummary,
+    Lesson,
+    PythonVersion,
+)
 from openbeam.models.leases import (
     LeasedTask,
     LeaseRef,
@@ -61,6 +87,7 @@ from openbeam.models.leases import (
 )
 from openbeam.models.people import Role, User
 from openbeam.models.runs import Account, Provenance, Run, RunSubmit, RunUpdate, Seconds
+from openbeam.models.sharing import Sharing, Visibility
 from openbeam.models.tasks import Task, TaskProblem, TaskSubmit
 
 __all__ = [
@@ -74,6 +101,9 @@ __all__ = [
     "MAX_SOURCE",
     "MAX_WAIT",
     "Account",
+    "Approval",
+    "ApprovalDecision",
+    "ApprovalState",
     "AuditEntry",
     "AuditFilter",
     "AuditPage",
@@ -88,20 +118,31 @@ __all__ = [
     "ClassJoin",
     "ClassRole",
     "ClassSpec",
+    "CodeFormat",
     "DataFile",
     "Dataset",
     "DatasetSpec",
+    "Deprecate",
+    "Deprecation",
     "Endpoint",
+    "EndpointChange",
+    "EndpointPolicy",
     "EndpointSpec",
     "EndpointStatus",
+    "EndpointUsers",
+    "Environment",
+    "EnvironmentRef",
+    "EnvironmentReport",
     "Function",
     "FunctionKind",
+    "FunctionRule",
     "FunctionSpec",
     "FunctionSummary",
     "Group",
     "InspectBody",
     "InspectResult",
     "Isolation",
+    "Labels",
     "Layout",
     "LeaseRef",
     "LeaseReply",
@@ -113,6 +154,7 @@ __all__ = [
     "Model",
     "Name",
     "Provenance",
+    "PythonVersion",
     "RenewReply",
     "RenewRequest",
     "ResultsReply",
@@ -123,6 +165,7 @@ __all__ = [
     "RunSubmit",
     "RunUpdate",
     "Seconds",
+    "Sharing",
     "StopsReply",
     "StopsRequest",
     "StoredFile",
@@ -138,5 +181,6 @@ __all__ = [
     "TaskSubmit",
     "TasksEnded",
     "User",
+    "Visibility",
     "file_name",
 ]

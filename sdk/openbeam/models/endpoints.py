@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from openbeam.models.bounds import Model, Name
+from openbeam.models.functions import EnvironmentRef, FunctionRule, PythonVersion
+from openbeam.models.sharing import Visibility
 
-__all__ = ["Endpoint", "EndpointSpec", "EndpointStatus", "Isolation"]
+__all__ = [
+    "Approval",
+    "ApprovalDecision",
+    "ApprovalState",
+    "Endpoint",
+    "EndpointChange",
+    "EndpointPolicy",
+    "EndpointSpec",
+    "EndpointStatus",
+    "EndpointUsers",
+    "Environment",
+    "EnvironmentReport",
+    "Isolation",
+    "Labels",
+]
+
+Labels = Annotated[dict[Name, Annotated[str, StringConstraints(max_length=100)]], Field(max_length=20)]
+"""What an owner says of an endpoint, e.g. ``{"site": "desy", "gpu": "none"}``."""
 
 
 class Isolation(StrEnum):
@@ -27,7 +46,54 @@ class EndpointSpec(Model):
     name: Name
     key: dict[str, str]
     description: Annotated[str, StringConstraints(max_length=1_000)] = ""
-    public: bool = False
+    visibility: Literal[Visibility.private, Visibility.public] | None = None
+    """None: a new endpoint is private, and one that is there stays as it is. Public needs an administrator's word."""
+
+
+class EndpointUsers(StrEnum):
+    """Who of those that see an endpoint may use it."""
+
+    owner = "owner"
+    classes = "classes"
+    all = "all"
+
+
+class EndpointPolicy(Model):
+    """Whose tasks an endpoint takes, of which functions, in which environments. An empty list allows all."""
+
+    users: EndpointUsers = EndpointUsers.all
+    functions: Annotated[list[FunctionRule], Field(max_length=200)] = Field(default_factory=list)
+    environments: Annotated[list[EnvironmentRef], Field(max_length=50)] = Field(default_factory=list)
+
+
+class EndpointChange(Model):
+    """What an owner changes of an endpoint; what is left out stays."""
+
+    description: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+    labels: Labels | None = None
+    policy: EndpointPolicy | None = None
+
+
+class ApprovalState(StrEnum):
+    """Where an owner's wish stands to share an endpoint with everybody."""
+
+    requested = "requested"
+    approved = "approved"
+    declined = "declined"
+
+
+class ApprovalDecision(Model):
+    """What an administrator says to it."""
+
+    approve: bool
+    note: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class Approval(Model):
+    """An owner's wish to share an endpoint with everybody, and what an administrator said to it."""
+
+    state: ApprovalState
+    note: str
 
 
 class EndpointStatus(Model):
@@ -37,6 +103,10 @@ class EndpointStatus(Model):
     isolation: Isolation
     environment: Annotated[str, StringConstraints(pattern=r"^[a-z0-9:+._-]{1,120}$")]
     """Digest of what the engine has installed."""
+    environment_name: Name | None = None
+    """What its owner calls that."""
+    python: PythonVersion = ""
+    """The engine's Python."""
     version: Annotated[str, StringConstraints(max_length=40)]
 
 
@@ -47,9 +117,39 @@ class Endpoint(Model):
     name: str
     description: str
     owner: str
-    public: bool
+    visibility: Visibility = Visibility.private
+    classes: list[str] = Field(default_factory=list)
+    """Names of the classes that it is shared with; for its owner and administrators, empty for others."""
+    approval: Approval | None = None
+    """Of sharing it with everybody; for its owner and administrators."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    policy: EndpointPolicy = Field(default_factory=EndpointPolicy)
+    capacity: int = 0
+    """Tasks at once, as its agent last said."""
     online: bool
     last_seen: datetime | None
     status: EndpointStatus | None
     waiting: int
     """Tasks in its queue."""
+
+
+class EnvironmentReport(Model):
+    """What an agent's engine has installed; told once, when the agent starts."""
+
+    digest: Annotated[str, StringConstraints(pattern=r"^[a-z0-9:+._-]{1,120}$")]
+    packages: Annotated[list[Annotated[str, StringConstraints(max_length=120)]], Field(max_length=2_000)]
+    """``name==version``, sorted."""
+
+
+class Environment(Model):
+    """What endpoints have installed."""
+
+    digest: str
+    names: list[str]
+    """What the endpoints' owners call it."""
+    python: str
+    endpoints: list[str]
+    """Names of the endpoints that have it, those that the caller sees."""
+    online: bool
+    """Whether one of them is."""
+    packages: list[str]

@@ -101,6 +101,8 @@ class Run(Model):
     provenance: Provenance
     errors: list[TaskProblem] = Field(default_factory=list)
     """One a kind of failure, at most ten."""
+    notices: list[str] = Field(default_factory=list)
+    """What its user should know, e.g. that the analysis is deprecated."""
     created: datetime
 
 

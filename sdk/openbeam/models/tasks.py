@@ -46,3 +46,5 @@ class Task(Model):
     created: datetime
     started: datetime | None
     ended: datetime | None
+    notices: list[str] = Field(default_factory=list)
+    """What its user should know, e.g. that the function is deprecated."""

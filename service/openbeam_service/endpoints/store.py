@@ -8,21 +8,28 @@ from typing import Final
 
 from fastapi import Request
 from openbeam.errors import UnknownEndpoint
-from openbeam.models import Endpoint, EndpointSpec, EndpointStatus
+from openbeam.models import Approval, Endpoint, EndpointPolicy, EndpointSpec, EndpointStatus, Sharing
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
+from openbeam_service.audit.store import note
 from openbeam_service.database.base import new_id, now
+from openbeam_service.endpoints import changes
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.keys import public_agent_key
 from openbeam_service.identity.models import OAuthClientRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.scopes import AGENT_SCOPE
+from openbeam_service.registry.sharing import shown_classes
 
 __all__ = ["ONLINE_FOR", "count_waiting", "find", "is_online", "listed", "register", "shown"]
 
 ONLINE_FOR: Final = timedelta(seconds=15)
 """An endpoint whose agent has not called for longer is offline."""
+
+
+MAX_LISTED: Final = 1_000
+"""Endpoints in one answer."""
 
 
 def is_online(row: EndpointRow) -> bool:
@@ -37,8 +44,8 @@ def count_waiting(request: Request, endpoint_id: str) -> int:
     return waiting(request.app, endpoint_id)
 
 
-def register(db: Session, owner_id: str, spec: EndpointSpec) -> tuple[EndpointRow, bool]:
-    """Add an endpoint, or give the owner's endpoint of this name its new key. Return it, and True when it is new.
+def register(db: Session, caller: Principal, spec: EndpointSpec) -> tuple[EndpointRow, bool]:
+    """Add an endpoint, or give the caller's endpoint of this name its new key. Return it, and True when it is new.
 
     Raises
     ------
@@ -47,30 +54,34 @@ def register(db: Session, owner_id: str, spec: EndpointSpec) -> tuple[EndpointRo
 
     """
     key = public_agent_key(spec.key)
-    row = db.scalar(select(EndpointRow).where(EndpointRow.owner_id == owner_id, EndpointRow.name == spec.name))
-    is_new = row is None
+    mine = (EndpointRow.owner_id == caller.user_id, EndpointRow.name == spec.name)
+    row = db.scalar(select(EndpointRow).where(*mine))
+    is_new = row is None or row.closed is not None
     if row is None:
         client = OAuthClientRow(
             id=new_id(),
             name=spec.name,
-            owner_id=owner_id,
+            owner_id=caller.user_id,
             auth_method="private_key_jwt",
             scopes=[AGENT_SCOPE],
         )
-        row = EndpointRow(id=client.id, name=spec.name, owner_id=owner_id, client=client)
+        row = EndpointRow(id=client.id, name=spec.name, owner_id=caller.user_id, client=client)
         db.add(row)
     row.client.key = key
     row.client.active = True
     row.description = spec.description
-    row.public = spec.public
+    row.closed = None
     db.flush()
+    note(db, caller, "endpoint.register", row.id, row.name, endpoint_id=row.id, new=is_new)
+    if spec.visibility is not None and spec.visibility is not row.visibility:
+        changes.share(db, caller, row, Sharing(visibility=spec.visibility))
     return row, is_new
 
 
 def listed(db: Session, visible: ColumnElement[bool]) -> Sequence[EndpointRow]:
     """Return the visible endpoints, by name."""
-    query = select(EndpointRow).options(joinedload(EndpointRow.owner)).where(visible)
-    return db.scalars(query.order_by(EndpointRow.name, EndpointRow.created)).all()
+    query = select(EndpointRow).options(joinedload(EndpointRow.owner), selectinload(EndpointRow.classes)).where(visible)
+    return db.scalars(query.order_by(EndpointRow.name, EndpointRow.created).limit(MAX_LISTED)).all()
 
 
 def find(db: Session, visible: ColumnElement[bool], caller: Principal, ref: str) -> EndpointRow:
@@ -90,16 +101,23 @@ def find(db: Session, visible: ColumnElement[bool], caller: Principal, ref: str)
     return row
 
 
-def shown(request: Request, row: EndpointRow) -> Endpoint:
-    """Return an endpoint as people see it."""
+def shown(request: Request, caller: Principal, row: EndpointRow) -> Endpoint:
+    """Return an endpoint as people see it; its owner and administrators see how it is shared."""
+    may_change = caller.is_admin or caller.user_id == row.owner_id
+    status = EndpointStatus.model_validate(row.status) if row.status else None
     return Endpoint(
         id=row.id,
         name=row.name,
         description=row.description,
         owner=row.owner.name,
-        public=row.public,
+        visibility=row.visibility,
+        classes=shown_classes(caller, row.owner_id, row.classes),
+        approval=Approval(state=row.approval, note=row.approval_note) if row.approval and may_change else None,
+        labels=row.labels,
+        policy=EndpointPolicy(users=row.users, functions=row.allowed_functions, environments=row.allowed_environments),
+        capacity=status.workers if status else 0,
         online=is_online(row),
         last_seen=row.last_seen,
-        status=EndpointStatus.model_validate(row.status) if row.status else None,
+        status=status,
         waiting=count_waiting(request, row.id),
     )

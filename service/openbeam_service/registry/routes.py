@@ -1,54 +1,29 @@
-"""Publish and find functions and datasets; upload and download files."""
+"""Publish and find functions and datasets; upload and download files. The routes of functions are in ``functions``."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request, Response, Security, status
+from fastapi import APIRouter, Request, Response, Security, status
 from fastapi.responses import FileResponse
 from openbeam.errors import NotAllowed
-from openbeam.models import Dataset, DatasetSpec, Function, FunctionSpec, FunctionSummary, StoredFile
+from openbeam.models import Dataset, DatasetSpec, StoredFile
 from starlette.concurrency import run_in_threadpool
 
 from openbeam_service.database import Db
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.identity.scopes import AGENT_SCOPE
-from openbeam_service.registry import store, uploads
+from openbeam_service.registry import functions, store, uploads
 
 __all__ = ["router"]
 
 router = APIRouter()
+router.include_router(functions.router)
 Reader = Annotated[Principal, Security(principal, scopes=["catalog:read"])]
-Author = Annotated[Principal, Security(principal, scopes=["functions:write"])]
 Curator = Annotated[Principal, Security(principal, scopes=["datasets:write"])]
 Anybody = Annotated[Principal, Security(principal)]
 
-_SAME: Final[dict[int | str, Any]] = {200: {"description": "It was there already, just like this."}}
 _REPLACED: Final[dict[int | str, Any]] = {200: {"description": "The caller's dataset of this name is replaced."}}
-
-
-# ------------------------------------------------------------------------------------------------ functions
-@router.post(
-    "/functions", tags=["functions"], summary="Publish a function", status_code=status.HTTP_201_CREATED, responses=_SAME
-)
-def publish_function(response: Response, db: Db, caller: Author, spec: FunctionSpec) -> Function:
-    """Add a version of the caller's function. The same again gives the version that is there."""
-    row, is_new = store.publish_function(db, caller, spec)
-    if not is_new:
-        response.status_code = status.HTTP_200_OK
-    return store.shown_function(row)
-
-
-@router.get("/functions", tags=["functions"], summary="Functions that the caller may run")
-def list_functions(db: Db, caller: Reader, search: Annotated[str, Query(max_length=200)] = "") -> list[FunctionSummary]:
-    """Return the latest version of each; ``search`` wants all its words in name, title, description or tags."""
-    return [store.summary(row) for row in store.list_functions(db, caller, search)]
-
-
-@router.get("/functions/{ref}", tags=["functions"], summary="One function")
-def get_function(db: Db, caller: Reader, ref: str) -> Function:
-    """Return it by id, ``name``, ``name@version`` or ``name@latest``."""
-    return store.shown_function(store.find_function(db, caller, ref))
 
 
 # ------------------------------------------------------------------------------------------------ datasets

@@ -1,12 +1,45 @@
-"""Looks at the source of a function without running any of it."""
+"""Looks at the code of a function without running any of it. Pickled code is not looked into at all."""
 
 from __future__ import annotations
 
 import ast
+import base64
+import binascii
 
 from openbeam.errors import InvalidInput, nearest
+from openbeam.models import CodeFormat, FunctionSpec
 
-__all__ = ["check_source"]
+__all__ = ["check_source", "checked_code", "code_of"]
+
+
+def checked_code(spec: FunctionSpec) -> bytes:
+    """Return the bytes of what an author publishes: those whose SHA-256 is the function's.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not Python that defines its entrypoint, or not base64.
+
+    """
+    if spec.format is CodeFormat.source:
+        check_source(spec.source, spec.entrypoint)
+    return code_of(spec.format, spec.source)
+
+
+def code_of(format_: CodeFormat, source: str) -> bytes:
+    """Return the bytes of a function's code.
+
+    Raises
+    ------
+    InvalidInput
+        When pickled code is not base64, or a text is not Unicode.
+
+    """
+    try:
+        return source.encode() if format_ is CodeFormat.source else base64.b64decode(source, validate=True)
+    except (binascii.Error, ValueError) as error:
+        what = "text" if format_ is CodeFormat.source else "base64"
+        raise InvalidInput(f"The source is not {what}: {error}.", field="source") from error
 
 
 def check_source(source: str, entrypoint: str) -> None:

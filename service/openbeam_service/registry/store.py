@@ -1,15 +1,16 @@
-"""What the registry keeps of functions and datasets: publication, look-up, and how they are shown."""
+"""What the registry keeps of functions and datasets: publication and look-up."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from openbeam.errors import Conflict, InvalidInput, UnknownDataset, UnknownFile, UnknownFunction
-from openbeam.models import DataFile, Dataset, DatasetSpec, Function, FunctionSpec, FunctionSummary, Lesson
-from sqlalchemy import ColumnElement, Select, Text, func, or_, select
+from openbeam.models import DataFile, Dataset, DatasetSpec, FunctionSpec, Sharing, Visibility
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, undefer_group
 
 from openbeam_service.access import visible_datasets, visible_files, visible_functions
@@ -17,25 +18,24 @@ from openbeam_service.audit.store import note
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.store import OPERATOR
+from openbeam_service.registry import search
+from openbeam_service.registry.changes import share
 from openbeam_service.registry.models import DatasetRow, FunctionRow, StoredFileRow
 from openbeam_service.registry.schema import check_parameters
-from openbeam_service.registry.source import check_source
+from openbeam_service.registry.source import checked_code
 
 __all__ = [
     "MAX_LISTED",
     "find_dataset",
     "find_function",
     "list_datasets",
-    "list_functions",
     "publish_dataset",
     "publish_function",
     "shown_dataset",
-    "shown_function",
-    "summary",
 ]
 
 MAX_LISTED: Final = 1_000
-"""Functions or datasets in one answer."""
+"""Datasets in one answer."""
 
 _REF: Final = re.compile(r"(?P<name>[^@]*)(?:@(?P<version>[0-9]{1,9}|latest))?")
 _UPLOAD: Final = "openbeam://files/"
@@ -52,33 +52,40 @@ def publish_function(db: Session, caller: Principal, spec: FunctionSpec) -> tupl
         When the source is not Python or misses its entrypoint, or the schema is not one that may be used.
     Conflict
         When the name is one of the catalog's.
+    NotAllowed, UnknownClass
+        When the caller may not show it to those whom the specification names.
 
     """
-    check_source(spec.source, spec.entrypoint)
+    code = checked_code(spec)
     check_parameters(spec.parameters)
     _check_reserved(db, caller, spec.name)
-    content = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+    what = spec.model_dump(exclude={"visibility", "classes"})
+    content = hashlib.sha256(json.dumps(what).encode()).hexdigest()
     mine = (FunctionRow.owner_id == caller.user_id, FunctionRow.name == spec.name)
-    latest = db.scalar(select(FunctionRow).where(*mine).order_by(FunctionRow.version.desc()).limit(1))
-    if latest is not None and latest.content == content:
-        return latest, False
-    row = FunctionRow(
-        **spec.model_dump(exclude={"lessons"}),
-        lessons=[lesson.model_dump() for lesson in spec.lessons],
-        owner_id=caller.user_id,
-        version=1 if latest is None else latest.version + 1,
-        sha256=hashlib.sha256(spec.source.encode()).hexdigest(),
-        content=content,
-    )
-    db.add(row)
-    db.flush()
-    note(db, caller, "function.publish", row.id, row.ref, public=row.public, sha256=row.sha256)
-    return row, True
+    row = db.scalar(select(FunctionRow).where(*mine).order_by(FunctionRow.version.desc()).limit(1))
+    is_new = row is None or row.content != content or row.deleted is not None
+    if row is None or is_new:
+        row = FunctionRow(
+            **what,
+            owner_id=caller.user_id,
+            version=1 if row is None else row.version + 1,
+            sha256=hashlib.sha256(code).hexdigest(),
+            content=content,
+            visibility=Visibility.private,
+        )
+        db.add(row)
+        db.flush()
+        search.index(db, row)
+        note(db, caller, "function.publish", row.id, row.ref, sha256=row.sha256, format=row.format)
+    if spec.visibility is not None:
+        share(db, caller, row, Sharing(visibility=spec.visibility, classes=spec.classes))
+    return row, is_new
 
 
 def _check_reserved(db: Session, caller: Principal, name: str) -> None:
-    catalogs = select(FunctionRow.id).join(UserRow).where(UserRow.name == OPERATOR, FunctionRow.public)
-    if caller.name != OPERATOR and db.scalar(catalogs.where(FunctionRow.name == name).limit(1)):
+    public = FunctionRow.visibility == Visibility.public
+    catalogs = select(FunctionRow.id).join(UserRow).where(UserRow.name == OPERATOR, public, FunctionRow.name == name)
+    if caller.name != OPERATOR and db.scalar(catalogs.where(FunctionRow.deleted.is_(None)).limit(1)):
         raise Conflict(f"The name {name!r} belongs to the catalog. Choose another one.", name=name)
 
 
@@ -109,54 +116,6 @@ def find_function(db: Session, caller: Principal, ref: str) -> FunctionRow:
     if wanted not in versions:
         raise UnknownFunction.among(ref, [f"{name}@{number}" for number in sorted(versions, reverse=True)])
     return db.get_one(FunctionRow, versions[wanted], options=[undefer_group("body")])
-
-
-def list_functions(db: Session, caller: Principal, search: str = "") -> Sequence[FunctionRow]:
-    """Return the latest version that the caller may see of every function, by name."""
-    ranked = select(
-        FunctionRow.id,
-        func.row_number()
-        .over(partition_by=(FunctionRow.owner_id, FunctionRow.name), order_by=FunctionRow.version.desc())
-        .label("rank"),
-    ).where(visible_functions(caller))
-    latest = ranked.subquery()
-    query = select(FunctionRow).join(latest, latest.c.id == FunctionRow.id).where(latest.c.rank == 1)
-    if search.strip():
-        query = _searched(query, search.strip())
-    return db.scalars(query.order_by(FunctionRow.name, FunctionRow.created).limit(MAX_LISTED)).all()
-
-
-def _searched(query: Select[FunctionRow], search: str) -> Select[FunctionRow]:
-    for word in search.split()[:8]:
-        columns = (FunctionRow.name, FunctionRow.title, FunctionRow.description, FunctionRow.tags.cast(Text))
-        query = query.where(or_(*(_contains(column, word) for column in columns)))
-    return query
-
-
-def _contains(column: Any, word: str) -> ColumnElement[bool]:
-    return func.lower(column).contains(word.lower(), autoescape=True)
-
-
-def summary(row: FunctionRow) -> FunctionSummary:
-    """Return a function as lists show it."""
-    return FunctionSummary(**_brief(row))
-
-
-def shown_function(row: FunctionRow) -> Function:
-    """Return a function with everything."""
-    return Function(
-        **_brief(row),
-        source=row.source,
-        entrypoint=row.entrypoint,
-        parameters=row.parameters,
-        lessons=[Lesson.model_validate(lesson) for lesson in row.lessons],
-        timeout=row.timeout,
-    )
-
-
-def _brief(row: FunctionRow) -> dict[str, Any]:
-    same = ("id", "name", "version", "kind", "title", "description", "tags", "datasets", "public", "sha256", "created")
-    return {**{field: getattr(row, field) for field in same}, "owner": row.owner.name}
 
 
 # ------------------------------------------------------------------------------------------------ datasets

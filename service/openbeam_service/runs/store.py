@@ -16,6 +16,7 @@ from openbeam_service.audit.store import note
 from openbeam_service.database import now
 from openbeam_service.endpoints.store import is_online
 from openbeam_service.identity.principal import Principal
+from openbeam_service.registry.shown import notices
 from openbeam_service.registry.store import find_dataset, find_function
 from openbeam_service.runs.account import Tally, tallies
 from openbeam_service.runs.models import RunRow
@@ -54,7 +55,7 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
         raise InvalidInput(f"{function.ref} is a plain function: call it as a task (POST /tasks).", field="function")
     spec = find_dataset(db, caller, submit.dataset).spec
     params = complete(function.parameters, submit.params)
-    endpoint = choose_endpoint(db, caller, submit.endpoint, function.owner_id)
+    endpoint = choose_endpoint(db, caller, submit.endpoint, function)
     _check_quota(db, caller)
     run = RunRow(
         user_id=caller.user_id,
@@ -135,6 +136,7 @@ def shown_run(db: Session, run: RunRow, tally: Tally | None = None) -> Run:
         seconds=_seconds(run, account),
         provenance=_provenance(run),
         errors=list(errors),
+        notices=notices(run.function),
         created=run.created,
     )
 

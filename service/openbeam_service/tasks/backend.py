@@ -173,6 +173,14 @@ class Backend:
             self.gatherer.touch(self.active_runs(RunState.planning))
         return ResultsReply(accepted=settled.accepted, fenced=settled.fenced)
 
+    def withdraw(self, endpoint_id: str, name: str) -> None:
+        """Let everything fail that waits for an endpoint which was taken away, or runs there."""
+        with self.sessions() as db:
+            noted = lost.withdraw(db, endpoint_id, name)
+            db.commit()
+        self._tell(noted.ended, noted.runs)
+        self.gatherer.touch(self.active_runs(RunState.planning))
+
     # ------------------------------------------------------------------------------------------ queue
     def dispatch(self, to_queue: planning.ToQueue | None) -> None:
         """Put tasks that are in the database into their queue. When it is away, the sweeper does so later."""

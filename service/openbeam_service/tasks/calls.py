@@ -116,8 +116,8 @@ class _Calls:
             check_named(function.parameters, submit.kwargs)
         endpoint = _once(
             self._endpoints,
-            (submit.endpoint, function.owner_id),
-            lambda: choose_endpoint(self._db, self._caller, submit.endpoint, function.owner_id),
+            (submit.endpoint, function.id),
+            lambda: choose_endpoint(self._db, self._caller, submit.endpoint, function),
         )
         return _Call(function, endpoint, arguments)
 

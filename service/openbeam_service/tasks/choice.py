@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from openbeam.errors import Conflict, UnknownEndpoint
 from openbeam.states import TaskState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from openbeam_service.access import check_isolation, is_isolated_for, usable_endpoints
+from openbeam_service.access import usable_endpoints
 from openbeam_service.endpoints.models import EndpointRow
+from openbeam_service.endpoints.policy import check_function, reasons, why_not
 from openbeam_service.endpoints.store import find, is_online
 from openbeam_service.identity.principal import Principal
+from openbeam_service.registry.models import FunctionRow
 from openbeam_service.tasks.models import TaskRow
 
 __all__ = ["choose_endpoint"]
 
+_MOST_REASONS: Final = 3
 
-def choose_endpoint(db: Session, caller: Principal, ref: str | None, author_id: str) -> EndpointRow:
+
+def choose_endpoint(db: Session, caller: Principal, ref: str | None, function: FunctionRow) -> EndpointRow:
     """Return the endpoint that the caller names; without a name, the one that will be done first.
 
     Raises
@@ -24,14 +30,14 @@ def choose_endpoint(db: Session, caller: Principal, ref: str | None, author_id: 
     UnknownEndpoint
         When the caller may use no endpoint of that name, or none at all.
     NotAllowed
-        When the named one would run somebody else's code without isolation.
+        When the named one does not run this function: says why.
     Conflict
-        When all that the caller may use would.
+        When none of those that the caller may use does.
 
     """
     if ref is not None:
         row = find(db, usable_endpoints(caller), caller, ref)
-        check_isolation(row, author_id)
+        check_function(row, function)
         return row
     usable = db.scalars(select(EndpointRow).where(usable_endpoints(caller))).all()
     if not usable:
@@ -39,12 +45,10 @@ def choose_endpoint(db: Session, caller: Principal, ref: str | None, author_id: 
             "There is no endpoint to run this on. Lend a machine (openbeam-endpoint start NAME), or ask your teacher.",
             nearest=[],
         )
-    able = [row for row in usable if is_isolated_for(row, author_id)]
+    able = [row for row in usable if why_not(row, function) is None]
     if not able:
-        raise Conflict(
-            "No endpoint may run this function: those there are have no isolation and run only their owner's "
-            "functions. Start one with isolation (docker or bubblewrap)."
-        )
+        said = " ".join(reasons(usable, function)[:_MOST_REASONS])
+        raise Conflict(f"No endpoint may run this function. {said} Start one that may: openbeam-endpoint start NAME.")
     waiting = _waiting(db) if len(able) > 1 else {}
     return min(
         able,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from openbeam.errors import NotSignedIn
 from openbeam.models import CallBody, ChunkBody, InspectBody, LeasedTask, TaskKind, TaskProblem
 from openbeam.states import TaskState
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from openbeam_service.access import is_isolated_for
+from openbeam_service.access import barred_users
 from openbeam_service.database import now
 from openbeam_service.endpoints.models import EndpointRow
+from openbeam_service.endpoints.policy import why_not
 from openbeam_service.registry.models import FunctionRow
 from openbeam_service.runs import cache
 from openbeam_service.runs.models import RunRow
@@ -22,6 +25,8 @@ from openbeam_service.tasks.queue import Lease
 from openbeam_service.tasks.steps import answer, claim, step
 
 __all__ = ["Lent", "lend"]
+
+_BARRED: Final = "This endpoint is not shared with you any more. Choose another one."
 
 
 @dataclass
@@ -45,16 +50,20 @@ def lend(db: Session, endpoint_id: str, leases: Sequence[Lease]) -> Lent:
     thirty who start together, one computes.
     """
     tasks = claim(db, [lease.task_id for lease in leases])
-    endpoint = db.get_one(EndpointRow, endpoint_id)
+    endpoint = db.get_one(EndpointRow, endpoint_id, options=[joinedload(EndpointRow.client)])
+    if not endpoint.client.active:
+        # It was waiting for work when its key was revoked. The leases run out, and the tasks wait again.
+        raise NotSignedIn("The key of this endpoint was revoked. Configure it again.", reason="invalid_token")
     lent = Lent()
     open_ = [(task, lease) for lease in leases if (task := tasks.get(lease.task_id)) and _is_open(task, endpoint)]
     lent.ended = [lease for lease in leases if lease not in {lease for _, lease in open_}]
+    barred = barred_users(db, endpoint, {task.user_id for task, _ in open_})
     chunks = _Chunks(db, endpoint, [task for task, _ in open_])
     going = []
     for task, lease in open_:
         _requeue(task)
-        if not is_isolated_for(endpoint, task.tenant):
-            _refuse(lent, task, lease, endpoint)
+        if (reason := _BARRED if task.user_id in barred else why_not(endpoint, task.function)) is not None:
+            _refuse(lent, task, lease, reason)
         elif (known := chunks.known(task)) is not None:
             _answer(lent, task, lease, known)
         elif chunks.is_under_way(task):
@@ -99,14 +108,11 @@ def _answer(lent: Lent, task: TaskRow, lease: Lease, known: cache.Known) -> None
     _end(lent, task, lease)
 
 
-def _refuse(lent: Lent, task: TaskRow, lease: Lease, endpoint: EndpointRow) -> None:
-    """Look again at the endpoint's isolation: it may have changed since the task was queued."""
+def _refuse(lent: Lent, task: TaskRow, lease: Lease, reason: str) -> None:
+    """End a task that its endpoint does not take any more: its policy may have changed since the task was queued."""
     step(task, TaskState.failed)
     task.ended = now()
-    task.problem = TaskProblem(
-        kind="EngineFault",
-        message=f"Endpoint {endpoint.name!r} has no isolation any more, and runs only its owner's functions.",
-    ).model_dump()
+    task.problem = TaskProblem(kind="FunctionRefused", message=reason).model_dump()
     _end(lent, task, lease)
 
 

@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session, aliased
 from openbeam_service.database import now
 from openbeam_service.tasks.models import ACTIVE_STATES, HELD_STATES, TaskRow
 from openbeam_service.tasks.queue import MAX_LOST_LEASES, Lost, TaskQueue
-from openbeam_service.tasks.steps import claim, step
+from openbeam_service.tasks.steps import claim, lock, step
 
-__all__ = ["Noted", "find_forgotten", "give_up", "mark_forgotten", "mark_lost"]
+__all__ = ["Noted", "find_forgotten", "give_up", "mark_forgotten", "mark_lost", "withdraw"]
 
 GRACE: Final = timedelta(seconds=3)
 """A task this young may be on its way into the queue."""
+
+
+_WENT_AWAY: Final = f"The endpoint went away {MAX_LOST_LEASES + 1} times while it had this task."
 
 
 @dataclass
@@ -46,7 +49,7 @@ def mark_lost(db: Session, lost: Sequence[Lost]) -> Noted:
             continue
         _let_go(task)
         if one.given_up:
-            _fail(task)
+            _fail(task, _WENT_AWAY)
             noted.ended.add(task.id)
         else:
             step(task, TaskState.queued)
@@ -60,10 +63,26 @@ def give_up(db: Session, task_ids: Collection[str]) -> Noted:
     noted = Noted()
     for task in claim(db, task_ids).values():
         if task.state is TaskState.queued:
-            _fail(task)
+            _fail(task, _WENT_AWAY)
             noted.ended.add(task.id)
             if task.run_id:
                 noted.runs.add(task.run_id)
+    return noted
+
+
+def withdraw(db: Session, endpoint_id: str, name: str) -> Noted:
+    """Let all tasks of an endpoint fail that was taken away. The session must be fresh."""
+    lock(db)
+    noted = Noted()
+    active = (TaskRow.endpoint_id == endpoint_id, TaskRow.state.in_(ACTIVE_STATES))
+    for task in db.scalars(select(TaskRow).where(*active).order_by(TaskRow.id).with_for_update()):
+        if task.state is TaskState.received:
+            step(task, TaskState.queued)
+        _fail(task, f"Endpoint {name!r} was taken away by its owner. Choose another one.")
+        task.lease_id, task.parked = None, False
+        noted.ended.add(task.id)
+        if task.run_id:
+            noted.runs.add(task.run_id)
     return noted
 
 
@@ -116,11 +135,7 @@ def _let_go(task: TaskRow) -> None:
     task.activity = ""
 
 
-def _fail(task: TaskRow) -> None:
+def _fail(task: TaskRow, message: str) -> None:
     step(task, TaskState.failed)
     task.ended = now()
-    task.problem = TaskProblem(
-        kind="EngineFault",
-        message=f"The endpoint went away {MAX_LOST_LEASES + 1} times while it had this task.",
-        details={"attempts": task.attempts},
-    ).model_dump()
+    task.problem = TaskProblem(kind="EngineFault", message=message, details={"attempts": task.attempts}).model_dump()

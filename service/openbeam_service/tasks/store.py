@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.access import visible_tasks
 from openbeam_service.identity.principal import Principal
+from openbeam_service.registry.shown import notices
 from openbeam_service.tasks.models import TaskRow
 
 __all__ = ["find_task", "shown_task", "standings"]
@@ -45,6 +46,7 @@ def shown_task(row: TaskRow) -> Task:
         created=row.created,
         started=row.started,
         ended=row.ended,
+        notices=notices(row.function),
     )
 
 

@@ -55,7 +55,7 @@ class Bench:
             analysis = FunctionSpec(name="a", kind="analysis", source=ANALYSIS, entrypoint="analyze")
             publish_function(db, self.caller, analysis)
             publish_dataset(db, self.caller, DatasetSpec(name="d", title="d", files=[FILE]))
-            row, _ = register(db, user.id, EndpointSpec(name="e", key=KEY))
+            row, _ = register(db, self.caller, EndpointSpec(name="e", key=KEY))
             self.endpoint = row.id
             facts = {"checksum": FILE["checksum"], "size": FILE["size"], "tree": "Events", "lender_id": user.id}
             db.add(FileFactsRow(**facts, entries=100, offsets=[0, 100], columns=[]))

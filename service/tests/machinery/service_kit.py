@@ -208,8 +208,10 @@ class Machine:
 
     def agent(self, owner: httpx.Client, name: str, *, public: bool = True, isolation: str = "bubblewrap") -> Agent:
         key = ECKey.generate_key("P-256", auto_kid=True)
-        spec = {"name": name, "key": key.as_dict(private=False), "public": public}
+        spec = {"name": name, "key": key.as_dict(private=False), "visibility": "public" if public else "private"}
         answer = owner.post("/endpoints", json=spec)
         assert answer.status_code in {200, 201}, answer.text
+        if answer.json()["approval"] == {"state": "requested", "note": ""}:
+            self.client(self.token).post(f"/endpoints/{answer.json()['id']}/approve", json={"approve": True})
         status = {"workers": 2, "isolation": isolation, "environment": "sha256:abc", "version": "0.1.0"}
         return Agent(self.url, answer.json()["id"], name, key, status)

@@ -24,7 +24,7 @@ def agent(machine: Machine, operator: httpx.Client) -> Agent:
 @pytest.fixture(scope="module", autouse=True)
 def function(operator: httpx.Client) -> None:
     schema = {"type": "object", "properties": {"x": {"type": "number", "maximum": 9}}}
-    spec = {"name": "twice", "source": PLAIN, "entrypoint": "double", "public": True, "parameters": schema}
+    spec = {"name": "twice", "source": PLAIN, "entrypoint": "double", "visibility": "public", "parameters": schema}
     assert operator.post("/functions", json=spec).status_code in {200, 201}
 
 

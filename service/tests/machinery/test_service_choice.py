@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 from openbeam.errors import Conflict, NotAllowed, UnknownEndpoint
-from openbeam.models import EndpointSpec, Role
+from openbeam.models import EndpointSpec, FunctionSpec, Role, Visibility
 from openbeam_service.endpoints.store import register
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.store import add_user
+from openbeam_service.registry.models import FunctionRow
+from openbeam_service.registry.store import publish_function
 from openbeam_service.tasks.choice import choose_endpoint
 from service_bench import KEY, STATUS, Bench
+from service_kit import PLAIN
+from sqlalchemy.orm import Session
 
 
 def _person(b: Bench, name: str) -> Principal:
@@ -21,7 +25,8 @@ def _person(b: Bench, name: str) -> Principal:
 def _lend(b: Bench, owner: Principal, name: str, *, isolation: str = "", public: bool = False) -> str:
     """Register an endpoint; with an isolation, it is online."""
     with b.backend.sessions.begin() as db:
-        row, _ = register(db, owner.user_id, EndpointSpec(name=name, key=KEY, public=public))
+        row, _ = register(db, owner, EndpointSpec(name=name, key=KEY))
+        row.visibility = Visibility.public if public else Visibility.private
     if isolation:
         status = STATUS.model_validate({**STATUS.model_dump(), "isolation": isolation})
         b.backend.presence.seen(row.id, status)
@@ -29,8 +34,12 @@ def _lend(b: Bench, owner: Principal, name: str, *, isolation: str = "", public:
 
 
 def _choose(b: Bench, caller: Principal, ref: str | None = None, author: Principal | None = None) -> str:
-    with b.backend.sessions() as db:
-        return choose_endpoint(db, caller, ref, (author or caller).user_id).name
+    with b.backend.sessions.begin() as db:
+        return choose_endpoint(db, caller, ref, _function(db, author or caller)).name
+
+
+def _function(db: Session, author: Principal) -> FunctionRow:
+    return publish_function(db, author, FunctionSpec(name="g", source=PLAIN, entrypoint="double"))[0]
 
 
 def test_without_an_endpoint_one_is_told_how_to_get_one(bench: Any) -> None:
@@ -49,7 +58,7 @@ def test_without_isolation_only_the_owners_functions_run(bench: Any) -> None:
         bob = _person(b, "bob")
         _lend(b, bob, "bare", isolation="none")
         assert _choose(b, bob) == "bare"
-        with pytest.raises(Conflict, match="with isolation"):
+        with pytest.raises(Conflict, match="has no isolation"):
             _choose(b, bob, author=b.caller)
         with pytest.raises(NotAllowed, match="no isolation"):
             _choose(b, bob, "bare", author=b.caller)
@@ -79,8 +88,8 @@ def test_a_name_means_ones_own_endpoint_first(bench: Any) -> None:
         bob = _person(b, "bob")
         public = _lend(b, b.caller, "same", isolation="docker", public=True)
         own = _lend(b, bob, "same", isolation="docker")
-        with b.backend.sessions() as db:
-            assert choose_endpoint(db, bob, "same", bob.user_id).id == own
-            assert choose_endpoint(db, bob, public, bob.user_id).id == public
+        with b.backend.sessions.begin() as db:
+            assert choose_endpoint(db, bob, "same", _function(db, bob)).id == own
+            assert choose_endpoint(db, bob, public, _function(db, bob)).id == public
 
     bench(test)

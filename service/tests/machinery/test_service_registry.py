@@ -78,32 +78,34 @@ def test_private_functions_are_seen_by_their_owner_only(
 
 
 def test_a_name_means_ones_own_function_before_others(
-    mia: httpx.Client, max_: httpx.Client, operator: httpx.Client, unique: Unique
+    teacher: httpx.Client, max_: httpx.Client, operator: httpx.Client, unique: Unique
 ) -> None:
     name = unique("shared")
-    mia.post("/functions", json=_function(name, public=True))
-    assert max_.get(f"/functions/{name}").json()["owner"] == "mia"
+    teacher.post("/functions", json=_function(name, visibility="public"))
+    assert max_.get(f"/functions/{name}").json()["owner"] == "thea"
     max_.post("/functions", json=_function(name))
     assert max_.get(f"/functions/{name}").json()["owner"] == "max"
-    operator.post("/functions", json=_function(name, public=True))
-    assert mia.get(f"/functions/{name}").json()["owner"] == "mia"
+    operator.post("/functions", json=_function(name, visibility="public"))
+    assert teacher.get(f"/functions/{name}").json()["owner"] == "thea"
     other = unique("nobody")
-    operator.post("/functions", json=_function(other, public=True))
-    assert mia.get(f"/functions/{other}").json()["owner"] == "operator"
+    operator.post("/functions", json=_function(other, visibility="public"))
+    assert teacher.get(f"/functions/{other}").json()["owner"] == "operator"
 
 
 def test_names_of_the_catalog_are_its_own(mia: httpx.Client, operator: httpx.Client, unique: Unique) -> None:
     name = unique("catalog")
-    operator.post("/functions", json=_function(name, public=True))
+    operator.post("/functions", json=_function(name, visibility="public"))
     error = _error(mia.post("/functions", json=_function(name)), 409, "Conflict")
     assert error["details"]["name"] == name
 
 
-def test_others_see_the_newest_version_that_is_public(mia: httpx.Client, max_: httpx.Client, unique: Unique) -> None:
+def test_others_see_the_newest_version_that_is_public(
+    teacher: httpx.Client, max_: httpx.Client, unique: Unique
+) -> None:
     name = unique("draft")
-    mia.post("/functions", json=_function(name, public=True))
-    mia.post("/functions", json=_function(name, title="draft"))
-    assert [one["version"] for one in mia.get("/functions").json() if one["name"] == name] == [2]
+    teacher.post("/functions", json=_function(name, visibility="public"))
+    teacher.post("/functions", json=_function(name, title="draft"))
+    assert [one["version"] for one in teacher.get("/functions").json() if one["name"] == name] == [2]
     assert [one["version"] for one in max_.get("/functions").json() if one["name"] == name] == [1]
     assert max_.get(f"/functions/{name}").json()["version"] == 1
 

@@ -37,7 +37,7 @@ def _publish(client: httpx.Client, name: str, source: str = ANALYSIS) -> None:
         "source": source,
         "entrypoint": "analyze",
         "parameters": MASS,
-        "public": True,
+        "visibility": "public",
     }
     assert client.post("/functions", json=spec).status_code in {200, 201}
 

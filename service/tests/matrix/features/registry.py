@@ -6,7 +6,7 @@ import secrets
 import zlib
 from typing import Any
 
-from matrix_world import World
+from matrix_world import API, World
 
 TABLE = """
                                                 nobody pupil student teacher teacher2 admin agent agent2 gone gone-agent
@@ -14,6 +14,13 @@ GET  /api/v1/functions                             401   200     200     200    
 POST /api/v1/functions +function                   401   403     201     201      201   201   403    403  401        401
 GET  /api/v1/functions/{ref=function}              401   404     404     200      404   200   403    403  401        401
 GET  /api/v1/functions/{ref=public_function}       401   200     200     200      200   200   403    403  401        401
+GET  /api/v1/functions/{ref=function}/versions     401   404     404     200      404   200   403    403  401        401
+PUT  /api/v1/functions/{ref=function}/sharing +public 401 403    404     200      404   200   403    403  401        401
+PUT  /api/v1/functions/{ref=public_function}/sharing +private_again 401 403 403 200 403 200 403    403  401        401
+PUT  /api/v1/functions/{ref=function}/deprecation +reason 401 403 404    200      404   200   403    403  401        401
+DELETE /api/v1/functions/{ref=old_function}/deprecation 401 403  404     200      404   200   403    403  401        401
+DELETE /api/v1/functions/{ref=function}            401   403     404     204      404   204   403    403  401        401
+DELETE /api/v1/functions/{ref=public_function}     401   403     403     204      403   204   403    403  401        401
 GET  /api/v1/datasets                              401   200     200     200      200   200   403    403  401        401
 POST /api/v1/datasets +dataset                     401   403     403     201      201   201   403    403  401        401
 POST /api/v1/datasets +dataset_of_a_file           401   403     403     201      404   201   403    403  401        401
@@ -65,15 +72,26 @@ def _file_at_work(world: World) -> str:
     return key
 
 
+def _deprecated(world: World) -> str:
+    function = _published(world)
+    answer = world.http["teacher"].put(f"{API}/functions/{function}/deprecation", json={"reason": "It was wrong."})
+    assert answer.status_code == 200, answer.text
+    return function
+
+
 THINGS = {
+    "old_function": _deprecated,
     "function": _published,
-    "public_function": lambda world: _published(world, public=True),
+    "public_function": lambda world: _published(world, visibility="public"),
     "dataset": _dataset,
     "file": lambda world: _upload(world)[0],
     "file_at_work": _file_at_work,
 }
 BODIES = {
     "function": lambda world: {"json": function_spec(world)},
+    "public": lambda _: {"json": {"visibility": "public"}},
+    "private_again": lambda _: {"json": {"visibility": "private"}},
+    "reason": lambda _: {"json": {"reason": "It was wrong."}},
     "dataset": lambda world: {"json": dataset_spec(world)},
     "dataset_of_a_file": lambda world: {"json": _upload(world)[1]},
     "taken_dataset": lambda world: {"json": {**dataset_spec(world), "name": _dataset(world)}},

@@ -23,14 +23,20 @@ GET  /api/v1/runs/{run_id=run}/events?ticket=x     401   401     401     401    
 """
 
 
-def _function(world: World, *, kind: str, public: bool = False) -> str:
+def _function(world: World, *, kind: str, visibility: str = "private") -> str:
     source = "def analyze(events, params):\n    return {}\n"
-    spec = {"name": world.unique("f"), "source": source, "entrypoint": "analyze", "kind": kind, "public": public}
+    spec = {
+        "name": world.unique("f"),
+        "source": source,
+        "entrypoint": "analyze",
+        "kind": kind,
+        "visibility": visibility,
+    }
     return str(world.made("teacher", "/functions", json=spec)["id"])
 
 
-def _call(world: World, *, public: bool = False) -> dict[str, Any]:
-    return {"function": _function(world, kind="plain", public=public), "endpoint": world.ids["agent"]}
+def _call(world: World, *, visibility: str = "private") -> dict[str, Any]:
+    return {"function": _function(world, kind="plain", visibility=visibility), "endpoint": world.ids["agent"]}
 
 
 def _run(world: World) -> dict[str, Any]:
@@ -47,6 +53,6 @@ THINGS = {
 BODIES = {
     "call": lambda world: {"json": _call(world)},
     # A function that all may call, on an endpoint that is the teacher's alone.
-    "call_elsewhere": lambda world: {"json": _call(world, public=True)},
+    "call_elsewhere": lambda world: {"json": _call(world, visibility="public")},
     "run": lambda world: {"json": _run(world)},
 }
