@@ -32,7 +32,7 @@ def agent(machine: Machine, operator: httpx.Client) -> Agent:
 
 @pytest.fixture(scope="module", autouse=True)
 def published(operator: httpx.Client) -> None:
-    spec = {"name": "twice", "source": PLAIN, "entrypoint": "double", "public": True}
+    spec = {"name": "twice", "source": PLAIN, "entrypoint": "double", "visibility": "public"}
     assert operator.post("/functions", json=spec).status_code in {200, 201}
     data = {"name": "cancel", "title": "cancel", "files": [FILE], "layout": "flat", "tree": "t"}
     assert operator.post("/datasets", json=data).status_code in {200, 201}
