@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import secrets
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
 import structlog
 from openbeam.errors import EngineFault, ResultRefused, TaskError, TimedOut, to_json
-from openbeam.models import MAX_RESULT, Isolation, TaskProblem
+from openbeam.models import MAX_RESULT, Isolation, Printed, TaskProblem
 
 from openbeam_endpoint import wire
 from openbeam_endpoint.sandbox.choose import LAUNCHERS, choose_isolation
@@ -49,6 +50,9 @@ class EngineReply:
 
     body: bytes | None
     problem: TaskProblem | None
+    worker: str = ""
+    """Where it ran, once it ran: told apart from every other worker and engine of this endpoint."""
+    printed: Printed | None = None
 
 
 @dataclass
@@ -73,6 +77,8 @@ class Engine:
         self, *, name: str, data: Path, workers: int, isolation: Isolation, scratch: Path | None = None
     ) -> None:
         self.name = name
+        self.mark = f"engine {secrets.token_hex(3)}"
+        """Tells this engine from others of the same name, before and after it."""
         self.workers = workers
         self.isolation = isolation
         self._data = data.resolve()
@@ -192,7 +198,8 @@ class Engine:
             self._closed, self._healthy = True, False
             runs, self._runs = list(self._runs.values()), {}
         for run in runs:
-            self._answer(run, EngineReply(None, _problem(EngineFault(message), retry=True)))
+            where = "" if run.started is None else self.mark
+            self._answer(run, EngineReply(None, _problem(EngineFault(message), retry=True), where))
         self._clear()
 
     def _clear(self) -> None:
@@ -308,7 +315,8 @@ class Engine:
                         self._tell(run, run.on_running)
             case Done(task=number):
                 self._progress = now
-                self._settle(number, _reply(head, body))
+                worker = f"{head.worker} of {self.mark}" if head.worker else ""
+                self._settle(number, replace(_reply(head, body), worker=worker, printed=head.printed))
             case Fault(message=message):
                 raise EngineFault(message)
 

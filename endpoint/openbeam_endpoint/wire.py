@@ -4,8 +4,8 @@ A frame is two big-endian 32-bit lengths, the head (a JSON object with an ``op``
 opens). Both sides decode with bounds, so that neither can make the other allocate without end.
 
 From the agent: ``run`` (``task``, ``timeout``; body: the task) and ``cancel`` (``task``).
-From the engine: ``ready``, ``beat``, ``running`` (``task``), ``done`` (``task``, ``problem``; body: the result) and
-``fault`` (``message``: the engine cannot go on).
+From the engine: ``ready``, ``beat``, ``running`` (``task``), ``done`` (``task``, ``problem``, ``worker``,
+``printed``; body: the result) and ``fault`` (``message``: the engine cannot go on).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from openbeam.errors import EngineFault
 
 __all__ = ["MAX_BODY", "MAX_HEAD", "Decoder", "Frame", "encode", "receive"]
 
-MAX_HEAD: Final = 128 * 1024
+MAX_HEAD: Final = 384 * 1024
 MAX_BODY: Final = 16 * 1024 * 1024
 """Above the largest result and the largest task (payload and source, escaped as JSON)."""
 

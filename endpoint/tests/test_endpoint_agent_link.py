@@ -35,6 +35,7 @@ from openbeam_endpoint.agent.held import Leases, Stage
 from openbeam_endpoint.agent.link import Link, patiently
 from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.problems import problem_of
+from openbeam_endpoint.engines import EngineReply
 from openbeam_endpoint.identity import Tokens, load_key, make_key, public_jwk
 
 STATUS = EndpointStatus(workers=2, isolation=Isolation.none, environment="sha256:0", version="0")
@@ -260,7 +261,7 @@ def test_results_wait_out_an_outage_and_are_logged_once(service: Service, tokens
         await link.sign_in()
         service.stop()
         for name in ("a", "b"):
-            outbox.put(held(leases, name), name.encode())
+            outbox.put(held(leases, name), EngineReply(name.encode(), None))
         await asyncio.sleep(1)
         assert len(leases.all()) == 2
         service.start()
@@ -289,7 +290,7 @@ def test_a_result_that_was_fenced_counts_under_a_newer_lease(service: Service, t
     service.replies["results"] = fence_once
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
-        outbox.put(held(leases, "a"), b"result")
+        outbox.put(held(leases, "a"), EngineReply(b"result", None))
         await until(lambda: service.results)
         assert leases.add(task("a", "second")) is None
         leased_again.set()
@@ -306,9 +307,9 @@ def test_a_result_that_is_fenced_is_not_sent_again(service: Service, tokens: Tok
     )
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
-        outbox.put(held(leases, "a"), b"late")
+        outbox.put(held(leases, "a"), EngineReply(b"late", None))
         await until(lambda: not leases.all())
-        outbox.put(held(leases, "b"), b"next")
+        outbox.put(held(leases, "b"), EngineReply(b"next", None))
         await until(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
@@ -325,7 +326,7 @@ def test_one_bad_result_does_not_hold_up_the_others(service: Service, tokens: To
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         for name in ("a", "bad", "c"):
-            outbox.put(held(leases, name), name.encode())
+            outbox.put(held(leases, name), EngineReply(name.encode(), None))
         await until(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
@@ -340,7 +341,7 @@ def test_a_service_that_takes_nothing_of_a_task_does_not_stop_the_agent(service:
     service.replies["results"] = lambda _: (422, {"error": to_json(InvalidInput("No."))})
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
-        outbox.put(held(leases, "a"), b"a")
+        outbox.put(held(leases, "a"), EngineReply(b"a", None))
         await until(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
@@ -350,7 +351,7 @@ def test_large_results_go_in_several_batches_and_a_full_outbox_asks_for_a_retry(
     service: Service, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("openbeam_endpoint.agent.outbox._BATCH_BYTES", 1000)
-    monkeypatch.setattr("openbeam_endpoint.agent.outbox._MOST_BYTES", 3000)
+    monkeypatch.setattr("openbeam_endpoint.agent.outbox._MOST_BYTES", 3300)
     gate = threading.Event()
 
     def gated(request: ResultsRequest) -> tuple[int, Any]:
@@ -361,7 +362,7 @@ def test_large_results_go_in_several_batches_and_a_full_outbox_asks_for_a_retry(
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         for number in range(5):
-            outbox.put(held(leases, str(number)), bytes(600))
+            outbox.put(held(leases, str(number)), EngineReply(bytes(600), None))
         gate.set()
         await until(lambda: not leases.all())
 
@@ -375,8 +376,8 @@ def test_an_outcome_that_nobody_wants_any_more_is_not_sent(service: Service, tok
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         stopped = held(leases, "stopped")
         leases.remove(stopped)
-        outbox.put(stopped, b"late")
-        outbox.put(held(leases, "a"), problem_of(EngineFault("x")))
+        outbox.put(stopped, EngineReply(b"late", None))
+        outbox.put(held(leases, "a"), EngineReply(None, problem_of(EngineFault("x"))))
         await until(lambda: not leases.all())
 
     with_outbox(service, tokens, what)

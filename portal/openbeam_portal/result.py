@@ -90,6 +90,9 @@ def _problems(client: Client, run: Run) -> None:
             st.markdown(words.REASONS.get(problem.kind) or plain(problem.message))
         if problem.kind in words.ADVICE:
             st.markdown(words.ADVICE[problem.kind])
+        if output := problem.details.get("output"):
+            with st.expander(words.PRINTED):
+                st.code(str(output), language=None, wrap_lines=True)
         if problem.kind in words.REASONS:
             with st.expander(words.DETAILS):
                 st.code(problem.message, language=None, wrap_lines=True)

@@ -46,6 +46,7 @@ from openbeam.models import (
     RunSubmit,
     StoredFile,
     Task,
+    TaskOutput,
     TaskStanding,
     TaskStatusReply,
     TaskStatusRequest,
@@ -270,6 +271,17 @@ class Client(ClassCalls):
         """
         asked = checked(TaskStatusRequest, ids=list(task_ids), group=group, first=first)
         return self._wire.post(TaskStatusReply, "/tasks/status", asked).tasks
+
+    def get_output(self, task_id: str) -> TaskOutput:
+        """Return what a task printed, once it has ended; nothing before.
+
+        Raises
+        ------
+        UnknownTask
+            When there is none, or it is somebody else's.
+
+        """
+        return self._wire.get(TaskOutput, f"/tasks/{_segment(task_id, UnknownTask)}/output")
 
     def cancel(self, task_id: str) -> Task:
         """Stop a call, wherever it is, and return it; one that has ended stays as it is.

@@ -231,13 +231,47 @@ class TaskPending(OpenbeamError):
 
 
 class TaskError(OpenbeamError):
-    """The task ended without a result."""
+    """The task ended without a result. ``details``: ``output``, the last of what it printed, when it printed."""
 
     status = 424
 
+    @property
+    def output(self) -> str:
+        """The last of what the task printed."""
+        return str(self.details.get("output", ""))
+
 
 class FunctionRaised(TaskError):
-    """The author's code raised. ``details``: ``type``, ``line``, ``code``, ``traceback`` (author's frames only)."""
+    """The author's code raised.
+
+    ``details``: ``type``, ``message``, ``line``, ``code``, ``traceback`` (author's frames only).
+    """
+
+    @property
+    def type(self) -> str:
+        """Name of the exception's type."""
+        return str(self.details.get("type", ""))
+
+    @property
+    def original(self) -> str:
+        """The exception's own message."""
+        return str(self.details.get("message", self.message))
+
+    @property
+    def line(self) -> int | None:
+        """Line of the author's source."""
+        line = self.details.get("line")
+        return line if isinstance(line, int) else None
+
+    @property
+    def code(self) -> str:
+        """What stands on that line."""
+        return str(self.details.get("code", ""))
+
+    @property
+    def traceback(self) -> str:
+        """The author's frames, as Python shows them."""
+        return str(self.details.get("traceback", ""))
 
 
 class ResultRefused(TaskError):

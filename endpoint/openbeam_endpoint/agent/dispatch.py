@@ -8,12 +8,13 @@ from functools import partial
 
 import structlog
 from openbeam.errors import EngineFault, OpenbeamError
-from openbeam.models import LeasedTask, TaskProblem
+from openbeam.models import LeasedTask
 
 from openbeam_endpoint.agent.held import Held, Leases, Stage
 from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.problems import problem_of
 from openbeam_endpoint.agent.tenants import Tenants
+from openbeam_endpoint.engines import EngineReply
 from openbeam_endpoint.keeper import Keeper
 
 __all__ = ["Dispatcher"]
@@ -55,14 +56,15 @@ class Dispatcher:
         """Stop every job; its outcome is a problem that a retry mends."""
         for held in self._leases.all():
             if held.stage is not Stage.ended:
-                self._outbox.put(held, problem_of(EngineFault("The endpoint was stopped.")))
+                self._outbox.put(held, EngineReply(None, problem_of(EngineFault("The endpoint was stopped."))))
                 if held.job:
                     held.job.cancel()
 
-    async def _work(self, held: Held) -> bytes | TaskProblem:
+    async def _work(self, held: Held) -> EngineReply:
         task = held.task
         if self._only and task.tenant != self._only:
-            return problem_of(EngineFault("This endpoint has no isolation: it serves its owner only."), retry=False)
+            alone = EngineFault("This endpoint has no isolation: it serves its owner only.")
+            return EngineReply(None, problem_of(alone, retry=False))
         held.activity = partial(self._keeper.activity, task.files)
         await self._keeper.fetch(task.files)
         held.activity = lambda: "waiting for an engine"
@@ -72,19 +74,20 @@ class Dispatcher:
             reply = await engine.run(task.lease_id, base64.b64decode(task.body), task.timeout, running)
         if reply.problem is None and reply.body is None:
             raise EngineFault("The engine gave no answer.")
-        return reply.problem or reply.body or b""
+        return reply
 
-    def _finish(self, held: Held, job: asyncio.Task[bytes | TaskProblem]) -> None:
+    def _finish(self, held: Held, job: asyncio.Task[EngineReply]) -> None:
         if job.cancelled():
             return
         error = job.exception()
         if error is None:
-            outcome = job.result()
+            reply = job.result()
         elif isinstance(error, OpenbeamError):
-            outcome = problem_of(error)
+            reply = EngineReply(None, problem_of(error))
         else:
             log.error("a task's job failed", task=held.id, exc_info=error)
-            outcome = problem_of(EngineFault("The endpoint failed at this task. Its log has the reason."))
-        if isinstance(outcome, TaskProblem):
-            log.info("a task has no result", task=held.id, kind=outcome.kind, retry=outcome.retry)
-        self._outbox.put(held, outcome)
+            fault = EngineFault("The endpoint failed at this task. Its log has the reason.")
+            reply = EngineReply(None, problem_of(fault))
+        if reply.problem is not None:
+            log.info("a task has no result", task=held.id, kind=reply.problem.kind, retry=reply.problem.retry)
+        self._outbox.put(held, reply)

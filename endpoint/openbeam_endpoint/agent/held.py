@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from openbeam.models import LeasedTask, LeaseRef, TaskProblem
+from openbeam.models import LeasedTask, LeaseRef
+
+from openbeam_endpoint.engines import EngineReply
 
 __all__ = ["Held", "Leases", "Stage"]
 
@@ -47,7 +49,7 @@ class Held:
     stage: Stage = Stage.parked
     running: bool = False
     activity: Callable[[], str] = _nothing
-    job: asyncio.Task[bytes | TaskProblem] | None = None
+    job: asyncio.Task[EngineReply] | None = None
 
     @property
     def id(self) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from openbeam.errors import EngineFault, NotAllowed, NotSignedIn, OpenbeamError, Refused, TooMany
-from openbeam.models import ResultsRequest, TaskOutcome, TaskProblem
+from openbeam.models import ResultsRequest, TaskOutcome
 
 from openbeam_endpoint.agent.held import Held, Leases, Stage
 from openbeam_endpoint.agent.link import Link, patiently
 from openbeam_endpoint.agent.problems import problem_of
+from openbeam_endpoint.engines import EngineReply
 
 __all__ = ["Outbox"]
 
 log = structlog.get_logger()
 
+_Parts = dict[str, Any]
 _BATCH: Final = 64
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -29,19 +31,21 @@ class Outbox:
     def __init__(self, link: Link, leases: Leases) -> None:
         self._link = link
         self._leases = leases
-        self._waiting: dict[str, tuple[Held, str | TaskProblem]] = {}
+        self._waiting: dict[str, tuple[Held, _Parts]] = {}
         self._bytes = 0
         self._batch = _BATCH
         self._filled = asyncio.Event()
 
-    def put(self, held: Held, outcome: bytes | TaskProblem) -> None:
+    def put(self, held: Held, reply: EngineReply) -> None:
         """Take the outcome of a held task; a result that there is no room for becomes a problem that a retry mends."""
         if self._leases.get(held.id) is not held:
             return
-        if isinstance(outcome, bytes) and self._bytes + len(outcome) > _MOST_BYTES:
-            outcome = problem_of(EngineFault("The endpoint has no room for results until the service answers again."))
+        parts = _parts(reply)
+        if self._bytes + _size(parts) > _MOST_BYTES:
+            full = EngineFault("The endpoint has no room for results until the service answers again.")
+            parts = {"problem": problem_of(full)}
         self._leases.move(held, Stage.ended)
-        self._keep(held, base64.b64encode(outcome).decode("ascii") if isinstance(outcome, bytes) else outcome)
+        self._keep(held, parts)
 
     def drop(self, held: Held) -> None:
         """Forget a task's outcome, if there is one: nobody wants it any more."""
@@ -76,21 +80,20 @@ class Outbox:
         for outcome in batch:
             self._settle(outcome, fenced=outcome.task_id in reply.fenced)
 
-    def _keep(self, held: Held, outcome: str | TaskProblem) -> None:
+    def _keep(self, held: Held, parts: _Parts) -> None:
         self.drop(held)
-        self._waiting[held.id] = (held, outcome)
-        self._bytes += _size(outcome)
+        self._waiting[held.id] = (held, parts)
+        self._bytes += _size(parts)
         self._filled.set()
 
     def _choose(self) -> list[TaskOutcome]:
         batch: list[TaskOutcome] = []
         size = 0
-        for held, outcome in self._waiting.values():
-            size += _size(outcome)
+        for held, parts in self._waiting.values():
+            size += _size(parts)
             if batch and (len(batch) == self._batch or size > _BATCH_BYTES):
                 break
-            part = {"problem": outcome} if isinstance(outcome, TaskProblem) else {"body": outcome}
-            batch.append(TaskOutcome(task_id=held.id, lease_id=held.lease_id, **part))
+            batch.append(TaskOutcome(task_id=held.id, lease_id=held.lease_id, **parts))
         return batch
 
     def _settle(self, sent: TaskOutcome, *, fenced: bool) -> None:
@@ -119,12 +122,21 @@ class Outbox:
             self._forget(held)
             return
         fault = EngineFault(f"The service did not take the result: {error.message}")
-        self._keep(held, problem_of(fault, retry=False))
+        self._keep(held, {"problem": problem_of(fault, retry=False)})
 
     def _forget(self, held: Held) -> None:
         self.drop(held)
         self._leases.remove(held)
 
 
-def _size(outcome: str | TaskProblem) -> int:
-    return len(outcome) if isinstance(outcome, str) else 0
+def _parts(reply: EngineReply) -> _Parts:
+    """Return what an engine's reply is on its way: the fields of a ``TaskOutcome``."""
+    parts: _Parts = {"worker": reply.worker, "printed": reply.printed}
+    if reply.problem is not None:
+        return {**parts, "problem": reply.problem}
+    return {**parts, "body": base64.b64encode(reply.body or b"").decode("ascii")}
+
+
+def _size(parts: _Parts) -> int:
+    printed = parts.get("printed")
+    return len(parts.get("body", "")) + (len(printed.stdout) + len(printed.stderr) if printed else 0)

@@ -125,6 +125,7 @@ class Author:
         return FunctionRaised(
             f"{kind} on line {line} of {self.filename}: {message}",
             type=kind,
+            message=message,
             line=line,
             code=self._line(line),
             traceback=f"{''.join(lines)}{kind}: {message}"[-OUTPUT_TAIL:],

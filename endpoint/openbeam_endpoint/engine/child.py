@@ -1,7 +1,7 @@
 """A forked child's life: shut in, one task, one answer, the end.
 
 The child keeps one open file besides its standard streams: the leash, by which the zygote hands it the socket that its
-task comes from and its answer goes to.
+task comes from and its answer goes to, and the pipes that it prints to.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import numpy as np
-from openbeam.errors import DataUnavailable, EngineFault, FunctionRaised, OpenbeamError, TaskError
+from openbeam.errors import DataUnavailable, EngineFault, OpenbeamError, TaskError
 
 from openbeam_endpoint import wire
 from openbeam_endpoint.engine import kernel
 from openbeam_endpoint.engine.execute import execute
-from openbeam_endpoint.engine.output import Output
 from openbeam_endpoint.engine.problems import answer, problem_of
-from openbeam_endpoint.sandbox.settings import OUTPUT_TAIL, Settings
+from openbeam_endpoint.sandbox.settings import Settings
 
 __all__ = ["live"]
 
 _LEASH: Final = 3
+_GIVEN: Final = 3
 _FIRST_TO_GO: Final = "900"
 _MOST_FILES: Final = 1024
 
@@ -42,11 +42,10 @@ def live(parent: int, leash: int, home: Path, settings: Settings) -> NoReturn:
         _keep_only(leash)
         _enter(home)
         _limit(settings)
-        output = Output(OUTPUT_TAIL)
         connection = _await_task()
         if connection is not None:
             with connection:
-                status = _serve(connection, home, settings, output)
+                status = _serve(connection, home, settings)
     os._exit(status)
 
 
@@ -59,11 +58,28 @@ def _keep_only(leash: int) -> None:
 
 def _await_task() -> socket.socket | None:
     with socket.socket(fileno=_LEASH) as leash:
-        _, descriptors, _, _ = socket.recv_fds(leash, 1, 1)
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-        return socket.socket(fileno=descriptor)
-    return None
+        _, descriptors, _, _ = socket.recv_fds(leash, 1, _GIVEN)
+    if len(descriptors) != _GIVEN:
+        return None
+    connection, *pipes = descriptors
+    os.set_inheritable(connection, False)
+    _print_to(*pipes)
+    return socket.socket(fileno=connection)
+
+
+def _print_to(out: int, err: int) -> None:
+    """Let standard output and error, of Python and of all below it, go into these pipes."""
+    for pipe, number in ((out, 1), (err, 2)):
+        os.dup2(pipe, number)
+        os.close(pipe)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, "utf-8", "replace", closefd=False) for number in (1, 2))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    kernel.flush_streams()
 
 
 def _enter(home: Path) -> None:
@@ -101,23 +117,21 @@ def _data_now() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
 
 
-def _serve(connection: socket.socket, home: Path, settings: Settings, output: Output) -> int:
+def _serve(connection: socket.socket, home: Path, settings: Settings) -> int:
     request = wire.receive(connection)
     if request is None:
         return 1
-    frame = _answer(request[1], settings, output)
+    frame = _answer(request[1], settings)
+    _flush()
     os.chdir("/")
     shutil.rmtree(home, ignore_errors=True)
     connection.sendall(frame)
     return 0
 
 
-def _answer(body: bytes, settings: Settings, output: Output) -> bytes:
+def _answer(body: bytes, settings: Settings) -> bytes:
     try:
         result = execute(body, settings.data)
-    except FunctionRaised as error:
-        error.details["output"] = output.close()
-        return wire.encode(answer(problem_of(error)))
     except TaskError as error:
         return wire.encode(answer(problem_of(error)))
     except FileNotFoundError as error:

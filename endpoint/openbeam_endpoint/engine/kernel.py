@@ -1,4 +1,4 @@
-"""The few kernel calls that Python's library does not have."""
+"""The few calls of the kernel and of C that Python's library does not have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["adopt_orphans", "children", "die_with_parent", "give_back_memory", "no_new_privileges"]
+__all__ = ["adopt_orphans", "children", "die_with_parent", "flush_streams", "give_back_memory", "no_new_privileges"]
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -39,6 +39,11 @@ def adopt_orphans() -> None:
 def no_new_privileges() -> None:
     """Let no program that this process starts gain rights (setuid has no effect any more)."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def flush_streams() -> None:
+    """Let what C and C++ code printed leave this process: they keep it back where nobody is at a terminal."""
+    _libc.fflush(None)
 
 
 def give_back_memory() -> None:

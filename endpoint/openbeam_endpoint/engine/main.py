@@ -152,7 +152,11 @@ def _outcome(future: Future[bytes]) -> wire.Frame:
     error = future.exception()
     if error is not None:
         # Parsl's WorkerLost and ManagerLost, mostly.
-        return answer(problem_of(WorkerKilled(f"The task's worker was lost: {error}", signal=None), retry=True)), b""
+        lost = WorkerKilled(f"The task's worker was lost: {error}", signal=None)
+        return {
+            **answer(problem_of(lost, retry=True)),
+            "worker": f"worker {getattr(error, 'worker_id', '')}".strip(),
+        }, b""
     for frame in wire.Decoder().feed(future.result()):
         return frame
     return answer(fault("A worker gave half an answer.")), b""

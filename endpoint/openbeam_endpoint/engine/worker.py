@@ -17,7 +17,9 @@ from typing import Any, Final, Self
 from openbeam.errors import EngineFault, ResultRefused, TimedOut, WorkerKilled
 
 from openbeam_endpoint import wire
+from openbeam_endpoint.engine.output import Printed, add_to
 from openbeam_endpoint.engine.problems import Problem, answer, fault, problem_of
+from openbeam_endpoint.sandbox.settings import OUTPUT_TAIL
 
 __all__ = ["meet", "run"]
 
@@ -66,8 +68,11 @@ class _Errand:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(zygote)
         self._wire, theirs = socket.socketpair()
+        self._printed = Printed()
         with theirs:
-            socket.send_fds(self._line, [json.dumps({"task": task}).encode()], [theirs.fileno()])
+            given = [theirs.fileno(), *self._printed.sinks]
+            socket.send_fds(self._line, [json.dumps({"task": task}).encode()], given)
+        self._printed.hand_over()
 
     def __enter__(self) -> Self:
         return self
@@ -75,25 +80,35 @@ class _Errand:
     def __exit__(self, *_: object) -> None:
         self._wire.close()
         self._line.close()
+        self._printed.close()
 
     def run(self, body: bytes) -> bytes:
         """Return the answer's frame."""
+        try:
+            return self._signed(*self._outcome(body))
+        except EngineFault as error:
+            # Only the author's code can have written to the child's socket out of turn.
+            spoiled = ResultRefused(f"The function spoiled its result: {error}", **error.details)
+            return self._signed(answer(problem_of(spoiled)))
+
+    def _outcome(self, body: bytes) -> wire.Frame:
         try:
             self._send(wire.encode({"op": "run"}, body))
             frame = self._receive()
         except TimeoutError:
             self._await_end()
-            return self._problem(
-                TimedOut(f"The task was stopped at its limit of {self._seconds:g} seconds.", seconds=self._seconds)
+            late = TimedOut(
+                f"The task was stopped at its limit of {self._seconds:g} seconds. Give it less to do, or publish the "
+                "function with a longer timeout.",
+                seconds=self._seconds,
             )
-        except EngineFault as error:
-            # Only the author's code can have written to the child's socket out of turn.
-            return self._problem(ResultRefused(f"The function spoiled its result: {error}", **error.details))
-        return wire.encode(*frame) if frame else wire.encode(answer(self._autopsy()))
+            frame = answer(problem_of(late)), b""
+        return frame or (answer(self._autopsy()), b"")
 
-    @staticmethod
-    def _problem(error: TimedOut | ResultRefused) -> bytes:
-        return wire.encode(answer(problem_of(error)))
+    def _signed(self, head: dict[str, Any], body: bytes = b"") -> bytes:
+        """Return an answer's frame that says which worker it is from, and what was printed."""
+        self._printed.finish()
+        return wire.encode({**add_to(head, self._printed, OUTPUT_TAIL), "worker": f"worker {os.getpid()}"}, body)
 
     def _send(self, frame: bytes) -> None:
         self._wire.settimeout(max(self._end - time.monotonic(), 0.001))
@@ -107,22 +122,21 @@ class _Errand:
         """Return the child's frame, or None when it ended without one."""
         decoder = wire.Decoder()
         self._wire.setblocking(False)
-        while True:
-            ready, _, _ = select.select([self._wire, self._line], [], [], max(self._end - time.monotonic(), 0))
-            if not ready:
-                raise TimeoutError
-            ended = self._line in ready
+        sources: list[Any] = [self._wire, self._line]
+        # Looked at each time: a task that prints without end always has something to read.
+        while (left := self._end - time.monotonic()) > 0:
+            ready, _, _ = select.select([*sources, *self._printed.sources], [], [], left)
+            self._printed.take(ready)
             # All that the child wrote is here before the zygote can say that it ended.
             while data := self._read():
                 for frame in decoder.feed(data):
                     return frame
-            if not ended and data is not None:
-                # It has closed its socket: nothing will come any more but word of its end.
-                ended = bool(select.select([self._line], [], [], max(self._end - time.monotonic(), 0))[0])
-                if not ended:
-                    raise TimeoutError
-            if ended:
+            if self._line in ready:
                 return None
+            if data is not None and self._wire in sources:
+                # It has closed its socket: nothing will come any more but word of its end.
+                sources.remove(self._wire)
+        raise TimeoutError
 
     def _read(self) -> bytes | None:
         try:

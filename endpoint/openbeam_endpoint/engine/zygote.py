@@ -1,6 +1,7 @@
 """The zygote: a process that has everything imported, and forks itself once for each task.
 
-A worker connects, sends ``{"task"}`` with the socket that the child shall talk through, and listens. It hears
+A worker connects, sends ``{"task"}`` with the socket that the child shall talk through and the pipes that it shall
+print to, and listens. It hears
 ``{"status"}`` (as ``subprocess`` counts it: negative for a signal) when the child has ended. When the worker hangs up,
 or the engine cancels the task, the child is killed, and with it whatever it left behind. One child is always forked
 ahead, so that the next task need not wait for a fork.
@@ -31,6 +32,7 @@ from openbeam_endpoint.sandbox.settings import Settings
 __all__ = ["run"]
 
 _LONGEST_REQUEST: Final = 4096
+_GIVEN: Final = 3
 _MOST_SWEEPS: Final = 50
 _CANCELLED_KEPT: Final = 1024
 _READ: Final = 64 * 1024
@@ -129,11 +131,11 @@ class _Zygote:
                 self._poll.unregister(descriptor)
 
     def _request(self, line: socket.socket) -> None:
-        data, descriptors, _, _ = socket.recv_fds(line, _LONGEST_REQUEST, 1)
+        data, descriptors, _, _ = socket.recv_fds(line, _LONGEST_REQUEST, _GIVEN)
         try:
             task = str(json.loads(data)["task"])
             if task not in self._cancelled:
-                self._hand_over(task, line, descriptors[0])
+                self._hand_over(task, line, descriptors)
                 return
             _tell(line, {"status": -signal.SIGKILL})
         except (ValueError, LookupError, TypeError, OSError):
@@ -149,9 +151,9 @@ class _Zygote:
             self._poll.unregister(descriptor)
         self._done_with.append(descriptor)
 
-    def _hand_over(self, task: str, line: socket.socket, connection: int) -> None:
+    def _hand_over(self, task: str, line: socket.socket, given: list[int]) -> None:
         child, self._spare = self._spare or self._fork(), None
-        socket.send_fds(child.leash, [b"x"], [connection])
+        socket.send_fds(child.leash, [b"x"], given)
         child.task, child.line = task, line
         self._children[line.fileno()] = child
         self._poll.modify(line, select.EPOLLRDHUP)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from openbeam.errors import EngineFault, TaskError
-from openbeam.models import Model, TaskProblem
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from openbeam.models import Model, Printed, TaskProblem
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 __all__ = ["Beat", "Done", "Fault", "Head", "Ready", "Running", "parse"]
 
@@ -45,6 +45,9 @@ class Done(_Head):
     op: Literal["done"]
     task: str
     problem: TaskProblem | None
+    worker: Annotated[str, StringConstraints(max_length=60)] = ""
+    printed: Printed | None = None
+    """Opened by the service alone."""
 
 
 class Fault(_Head):

@@ -111,6 +111,7 @@ ADVICE: Final[dict[str, str]] = {
     "ChecksumMismatch": "Tell whoever runs Openbeam here.",
     "EngineFault": "Run it again; if it happens twice, tell whoever runs Openbeam here.",
 }
+PRINTED: Final = "What the function printed"
 DETAILS: Final = "Details for whoever runs Openbeam here"
 FUNCTION: Final = "Function"
 PARAMETERS: Final = "Settings"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["diagnostics", "fail", "plain", "result", "rows"]
+__all__ = ["diagnostics", "fail", "lines", "plain", "result", "rows"]
 
 
 def result() -> Console:
@@ -25,6 +25,11 @@ def diagnostics() -> Console:
 def plain(text: object) -> str:
     """Return text on one line, without what could steer a terminal: names and messages come from other people."""
     return "".join(char if char.isprintable() else " " for char in str(text)).strip()
+
+
+def lines(text: str) -> str:
+    """Return text as it is on its lines, without what could steer a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
 def fail(message: object) -> None:

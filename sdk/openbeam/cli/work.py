@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from openbeam.cli.screen import rows
+from openbeam.cli.screen import lines, rows
 from openbeam.client import Client
 from openbeam.errors import UnknownRun
 
@@ -27,4 +28,12 @@ def cancel(work_id: Id) -> None:
     rows(["Id", "State", "Events"], [[ended.id, ended.state.value, words]], nothing="")
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (cancel,)
+def output(task_id: Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]) -> None:
+    """Print what a task printed: its output to stdout, its errors to stderr."""
+    with Client() as client:
+        printed = client.get_output(task_id)
+    sys.stdout.write(lines(printed.stdout))
+    sys.stderr.write(lines(printed.stderr))
+
+
+COMMANDS: tuple[Callable[..., Any], ...] = (cancel, output)

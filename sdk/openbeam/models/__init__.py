@@ -23,6 +23,7 @@ from openbeam.models.bodies import CallBody, CallResult, ChunkBody, ChunkResult,
 from openbeam.models.bounds import (
     FILE_KEY,
     MAX_HISTOGRAM_BINS,
+    MAX_OUTPUT,
     MAX_PAYLOAD,
     MAX_RESULT,
     MAX_SOURCE,
@@ -76,6 +77,7 @@ from openbeam.models.leases import (
     LeaseRef,
     LeaseReply,
     LeaseRequest,
+    Printed,
     RenewReply,
     RenewRequest,
     ResultsReply,
@@ -88,7 +90,7 @@ from openbeam.models.leases import (
 from openbeam.models.people import Role, User
 from openbeam.models.runs import Account, Provenance, Run, RunSubmit, RunUpdate, Seconds
 from openbeam.models.sharing import Sharing, Visibility
-from openbeam.models.tasks import Task, TaskProblem, TaskSubmit
+from openbeam.models.tasks import Task, TaskOutput, TaskProblem, TaskSubmit
 
 __all__ = [
     "FILE_KEY",
@@ -96,6 +98,7 @@ __all__ = [
     "MAX_BATCH",
     "MAX_GROUPS",
     "MAX_HISTOGRAM_BINS",
+    "MAX_OUTPUT",
     "MAX_PAYLOAD",
     "MAX_RESULT",
     "MAX_SOURCE",
@@ -153,6 +156,7 @@ __all__ = [
     "MemberChange",
     "Model",
     "Name",
+    "Printed",
     "Provenance",
     "PythonVersion",
     "RenewReply",
@@ -174,6 +178,7 @@ __all__ = [
     "TaskBatchReply",
     "TaskKind",
     "TaskOutcome",
+    "TaskOutput",
     "TaskProblem",
     "TaskStanding",
     "TaskStatusReply",

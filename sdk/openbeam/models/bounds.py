@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 __all__ = [
     "FILE_KEY",
     "MAX_HISTOGRAM_BINS",
+    "MAX_OUTPUT",
     "MAX_PAYLOAD",
     "MAX_RESULT",
     "MAX_SOURCE",
@@ -22,6 +23,8 @@ __all__ = [
 MAX_SOURCE = 256 * 1024
 MAX_PAYLOAD = 1024 * 1024
 MAX_RESULT = 10 * 1024 * 1024
+MAX_OUTPUT = 64 * 1024
+"""Of what a task prints to standard output, and of what it prints to standard error."""
 MAX_HISTOGRAM_BINS = 200_000
 MAX_WAIT = 30.0
 

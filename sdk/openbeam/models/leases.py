@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from openbeam.models.bounds import MAX_RESULT, MAX_WAIT, Model
+from openbeam.models.bounds import MAX_OUTPUT, MAX_RESULT, MAX_WAIT, Model
 from openbeam.models.datasets import DataFile
 from openbeam.models.endpoints import EndpointStatus
 from openbeam.models.tasks import TaskProblem
@@ -17,6 +17,7 @@ __all__ = [
     "LeaseReply",
     "LeaseRequest",
     "LeasedTask",
+    "Printed",
     "RenewReply",
     "RenewRequest",
     "ResultsReply",
@@ -100,6 +101,13 @@ class StopsReply(Model):
     stop: bool
 
 
+class Printed(Model):
+    """What a task printed, on its way to the service: Base64, for it is bytes of anybody's making."""
+
+    stdout: Annotated[str, StringConstraints(max_length=MAX_OUTPUT * 4 // 3 + 4)] = ""
+    stderr: Annotated[str, StringConstraints(max_length=MAX_OUTPUT * 4 // 3 + 4)] = ""
+
+
 class TaskOutcome(Model):
     """The end of one task: a body, unopened, or a problem."""
 
@@ -108,6 +116,9 @@ class TaskOutcome(Model):
     body: Annotated[str, StringConstraints(max_length=MAX_RESULT * 4 // 3 + 4)] | None = None
     """Base64 of a ``CallResult``, ``ChunkResult`` or ``InspectResult`` in JSON."""
     problem: TaskProblem | None = None
+    worker: Annotated[str, StringConstraints(max_length=100)] = ""
+    """Which worker had it; empty when none had begun."""
+    printed: Printed | None = None
 
 
 class ResultsRequest(Model):

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from openbeam.models.bounds import Model
 from openbeam.states import TaskState
 
-__all__ = ["Task", "TaskProblem", "TaskSubmit"]
+__all__ = ["Task", "TaskOutput", "TaskProblem", "TaskSubmit"]
 
 
 class TaskProblem(Model):
@@ -20,6 +20,16 @@ class TaskProblem(Model):
     message: Annotated[str, StringConstraints(max_length=4_000)]
     details: dict[str, Any] = Field(default_factory=dict)
     retry: bool = False
+
+
+class TaskOutput(Model):
+    """What a task printed: the beginning and the end, with a mark between them where it was much.
+
+    Control characters are shown as pictures of themselves: nothing in here can steer a terminal.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
 
 
 class TaskSubmit(Model):

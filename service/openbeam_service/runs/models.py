@@ -49,6 +49,12 @@ class RunRow(Base):
     first_lease: Mapped[datetime | None]
     first_histogram: Mapped[datetime | None]
     ended: Mapped[datetime | None]
+    resubmits: Mapped[str | None] = mapped_column(String(36))
+    """The run whose missing chunks this one computes."""
+    kept: Mapped[bool] = mapped_column(default=False)
+    """Its result stays: somebody cites it."""
+    forgotten: Mapped[datetime | None]
+    """When its result was removed: see ``runs.retention``."""
     # ---- written once, when the run ends
     account: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     errors: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))

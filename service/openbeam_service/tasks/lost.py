@@ -13,6 +13,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from openbeam_service.database import now
+from openbeam_service.tasks import poison
 from openbeam_service.tasks.models import ACTIVE_STATES, HELD_STATES, TaskRow
 from openbeam_service.tasks.queue import MAX_LOST_LEASES, Lost, TaskQueue
 from openbeam_service.tasks.steps import claim, lock, step
@@ -47,8 +48,10 @@ def mark_lost(db: Session, lost: Sequence[Lost]) -> Noted:
         # With another lease, or none, the database is ahead of the queue.
         if task is None or task.lease_id != one.lease_id or task.state not in HELD_STATES:
             continue
+        if task.state is TaskState.running:
+            poison.note_loss(task, f"endpoint {task.endpoint.name}", "it went away while it had the task.")
         _let_go(task)
-        if one.given_up:
+        if one.given_up or poison.is_poison(task):
             _fail(task, _WENT_AWAY)
             noted.ended.add(task.id)
         else:
@@ -138,4 +141,7 @@ def _let_go(task: TaskRow) -> None:
 def _fail(task: TaskRow, message: str) -> None:
     step(task, TaskState.failed)
     task.ended = now()
-    task.problem = TaskProblem(kind="EngineFault", message=message, details={"attempts": task.attempts}).model_dump()
+    problem = TaskProblem(kind="EngineFault", message=message, details={"attempts": task.attempts})
+    if poison.is_poison(task):
+        problem = poison.verdict(task, "EngineFault", attempts=task.attempts)
+    task.problem = problem.model_dump()

@@ -45,8 +45,10 @@ class TaskRow(Base):
     timeout: Mapped[float]
     attempts: Mapped[int] = mapped_column(default=0)
     """How often an agent leased it."""
-    kills: Mapped[int] = mapped_column(default=0)
-    """How often its worker died under it."""
+    losses: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Where it was lost while it ran, and why: see ``tasks.poison``."""
+    worker: Mapped[str] = mapped_column(String(100), default="")
+    """Who had it last, as its endpoint names its workers."""
     lease_id: Mapped[str | None] = mapped_column(String(64))
     """The one lease whose result counts."""
     activity: Mapped[str] = mapped_column(String(200), default="")
@@ -55,6 +57,11 @@ class TaskRow(Base):
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    forgotten: Mapped[datetime | None]
+    """When its result was removed: see ``runs.retention``."""
+    stdout: Mapped[str | None] = mapped_column(Text, deferred=True)
+    """What it printed: see ``tasks.printed``."""
+    stderr: Mapped[str | None] = mapped_column(Text, deferred=True)
 
     # ---- calls
     arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -15,17 +15,16 @@ from openbeam_service.database import new_id, now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.runs import cache
 from openbeam_service.runs.models import ChunkResultRow, FileFactsRow, RunRow
+from openbeam_service.tasks import poison, printed
 from openbeam_service.tasks.models import HELD_STATES, TaskRow
 from openbeam_service.tasks.queue import Lease
 from openbeam_service.tasks.reading import Facts, Histograms, Read, Value, read
 from openbeam_service.tasks.steps import answer, claim, step
 
-__all__ = ["MAX_ATTEMPTS", "MAX_KILLS", "Settled", "read_all", "settle"]
+__all__ = ["MAX_ATTEMPTS", "Settled", "read_all", "settle"]
 
 MAX_ATTEMPTS: Final = 3
 """How often a task is tried whose problem may pass."""
-MAX_KILLS: Final = 2
-"""How many workers a task may kill."""
 
 _DIFFERENT: Final = TaskProblem(
     kind="ResultRefused",
@@ -82,7 +81,9 @@ def settle(
             settled.fenced.append(outcome.task_id)
             continue
         settled.accepted.append(task.id)
-        is_over = batch.end(task, said[task.id])
+        is_over = batch.end(task, said[task.id], outcome.worker)
+        if is_over:
+            printed.keep(task, outcome.printed)
         (settled.finished if is_over else settled.again).append(lease)
         settled.looked |= is_over and task.run_id is None and task.file_uri is not None
         if task.run_id:
@@ -106,12 +107,13 @@ class _Batch:
         self._results: list[tuple[TaskRow, dict[str, Any]]] = []
         self._bookings: dict[str, str | None] = {}
 
-    def end(self, task: TaskRow, said: Read) -> bool:
-        """Take what was said of a task; return False when it is to be tried again."""
+    def end(self, task: TaskRow, said: Read, worker: str) -> bool:
+        """Take what a worker said of a task; return False when it is to be tried again."""
+        task.worker = worker
         if isinstance(said, Histograms) and not self._is_booked(task, said.booking):
             said = _DIFFERENT
         if isinstance(said, TaskProblem):
-            return _take_problem(task, said)
+            return _take_problem(task, said, f"{worker} at {self._endpoint.name}" if worker else "")
         match said:
             case Value(text):
                 task.value = text
@@ -181,13 +183,12 @@ class _Batch:
         }
 
 
-def _take_problem(task: TaskRow, problem: TaskProblem) -> bool:
+def _take_problem(task: TaskRow, problem: TaskProblem, place: str) -> bool:
     """Let a task fail, or return False when trying again may help."""
-    if problem.kind == "WorkerKilled":
-        task.kills += 1
-    if task.kills >= MAX_KILLS:
-        said = f"This killed its worker twice, and is not tried again. {problem.message}"
-        problem = problem.model_copy(update={"message": said[:4000], "retry": False})
+    if problem.retry and (problem.kind == "WorkerKilled" or place):
+        poison.note_loss(task, place, problem.message)
+    if problem.retry and poison.is_poison(task):
+        problem = poison.verdict(task, problem.kind, **problem.details)
     elif problem.retry and task.attempts < MAX_ATTEMPTS:
         step(task, TaskState.lost, TaskState.queued)
         task.lease_id = None
@@ -196,6 +197,9 @@ def _take_problem(task: TaskRow, problem: TaskProblem) -> bool:
     elif problem.retry:
         said = f"Tried {task.attempts} times. {problem.message}"
         problem = problem.model_copy(update={"message": said[:4000], "retry": False})
+    if task.run_id:
+        # A run shows one problem a kind; this is where the rest of it can be looked up.
+        problem = problem.model_copy(update={"details": {**problem.details, "task": task.id}})
     task.problem = problem.model_dump()
     _close(task, TaskState.failed)
     return True

@@ -13,6 +13,7 @@ from openbeam.models import (
     Task,
     TaskBatch,
     TaskBatchReply,
+    TaskOutput,
     TaskStatusReply,
     TaskStatusRequest,
     TaskSubmit,
@@ -85,6 +86,12 @@ async def get_task(request: Request, caller: Runner, task_id: str, wait: Wait = 
     return await backend.notifier.wait(
         task_id, wait, lambda: run_in_threadpool(look), lambda task: task.state in FINAL_TASK_STATES
     )
+
+
+@router.get("/{task_id}/output", summary="What a task printed")
+def get_output(db: Db, caller: Runner, task_id: str) -> TaskOutput:
+    """Return standard output and error of a call, or of a run's chunk, once it has ended."""
+    return store.output_of(db, caller, task_id)
 
 
 @router.post("/{task_id}/cancel", summary="Cancel a call")

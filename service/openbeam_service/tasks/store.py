@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from openbeam.errors import UnknownTask
-from openbeam.models import MAX_BATCH, Task, TaskProblem, TaskStanding, TaskStatusRequest
+from openbeam.models import MAX_BATCH, Task, TaskOutput, TaskProblem, TaskStanding, TaskStatusRequest
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -14,7 +14,7 @@ from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.shown import notices
 from openbeam_service.tasks.models import TaskRow
 
-__all__ = ["find_task", "shown_task", "standings"]
+__all__ = ["find_task", "output_of", "shown_task", "standings"]
 
 
 def find_task(db: Session, caller: Principal, task_id: str, may: ColumnElement[bool] | None = None) -> TaskRow:
@@ -48,6 +48,12 @@ def shown_task(row: TaskRow) -> Task:
         ended=row.ended,
         notices=notices(row.function),
     )
+
+
+def output_of(db: Session, caller: Principal, task_id: str) -> TaskOutput:
+    """Return what a task printed; raises as ``find_task`` does."""
+    task = find_task(db, caller, task_id)
+    return TaskOutput(stdout=task.stdout or "", stderr=task.stderr or "")
 
 
 def standings(db: Session, caller: Principal, asked: TaskStatusRequest) -> list[TaskStanding]:

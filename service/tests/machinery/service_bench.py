@@ -13,6 +13,8 @@ from openbeam.models import (
     EndpointStatus,
     FunctionSpec,
     LeasedTask,
+    LeaseRef,
+    RenewRequest,
     ResultsRequest,
     Role,
     RunSubmit,
@@ -71,9 +73,18 @@ class Bench:
         taken = await self.backend.queue.lease(self.endpoint, 10, 0)
         return await asyncio.to_thread(self.backend.lend, self.endpoint, taken)
 
-    def give(self, task: LeasedTask, value: Any) -> bool:
-        outcome = TaskOutcome(task_id=task.task_id, lease_id=task.lease_id, body=body(value))
+    def give(self, task: LeasedTask, value: Any, **more: Any) -> bool:
+        return self.settle(task, {"body": body(value), **more})
+
+    def settle(self, task: LeasedTask, parts: dict[str, Any]) -> bool:
+        """Hand in how a task ended; return whether it counted."""
+        outcome = TaskOutcome.model_validate({"task_id": task.task_id, "lease_id": task.lease_id, **parts})
         return bool(self.backend.settle(self.endpoint, ResultsRequest(outcomes=[outcome])).accepted)
+
+    def renew(self, task: LeasedTask, *, running: bool = False) -> list[str]:
+        """Renew one lease; return what is to be stopped."""
+        ref = LeaseRef(task_id=task.task_id, lease_id=task.lease_id, running=running)
+        return self.backend.renew(self.endpoint, RenewRequest(leases=[ref], status=STATUS)).stop
 
     def lapse(self) -> None:
         """Let all leases' time be over, and sweep."""

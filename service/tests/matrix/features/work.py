@@ -11,6 +11,7 @@ TABLE = """
 POST /api/v1/tasks +call                           401   404     404     201      404   201   403    403  401        401
 POST /api/v1/tasks +call_elsewhere                 401   404     404     201      404   201   403    403  401        401
 GET  /api/v1/tasks/{task_id=task}                  401   404     404     200      404   200   403    403  401        401
+GET  /api/v1/tasks/{task_id=task}/output           401   404     404     200      404   200   403    403  401        401
 POST /api/v1/tasks/{task_id=task}/cancel           401   404     404     200      404   200   403    403  401        401
 GET  /api/v1/runs                                  401   200     200     200      200   200   403    403  401        401
 POST /api/v1/runs +run                             401   404     404     201      404   201   403    403  401        401

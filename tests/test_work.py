@@ -1,4 +1,4 @@
-"""Cancelled: an endless loop is really dead, soon, and nobody else's work notices."""
+"""Calls and runs in the started stack: an endless loop is really dead when it is cancelled, and output is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from openbeam import Client
-from openbeam.errors import RunFailed, TaskCancelled
+from openbeam.errors import FunctionRaised, RunFailed, TaskCancelled
 from openbeam.models import FunctionKind, FunctionSpec
 from openbeam.states import RunState, TaskState
 from support.stack import Stack
@@ -34,6 +34,15 @@ def analyze(events, params):
 """
 )
 MARK = str(86_400 + uuid.uuid4().int % 10**9)
+SPEAK = """\
+import sys
+
+
+def speak(fail):
+    print("words")
+    print("oops", file=sys.stderr)
+    return 1 / fail
+"""
 SHORT = "import time\n\n\ndef short(seconds):\n    time.sleep(seconds)\n    return seconds\n"
 
 
@@ -100,3 +109,17 @@ def test_a_run_is_dead_and_the_command_line_says_so(stack: Stack, operator: Clie
         run.wait(10)
     assert run.state is RunState.cancelled
     assert operator.get_result(operator.run(0.0, function_id=functions["short"])) == 0.0
+
+
+def test_what_a_call_printed_is_kept_with_it(stack: Stack, operator: Client) -> None:
+    function = operator.publish_function(FunctionSpec(name="speak", source=SPEAK, entrypoint="speak")).id
+    good, bad = (operator.run(fail, function_id=function) for fail in (1, 0))
+    assert operator.get_result(good) == 1.0
+    with pytest.raises(FunctionRaised) as caught:
+        operator.get_result(bad)
+    assert (caught.value.type, caught.value.original, caught.value.line) == ("ZeroDivisionError", "division by zero", 7)
+    for task in (good, bad):
+        printed = operator.get_output(task)
+        assert (printed.stdout, printed.stderr) == ("words\n", "oops\n")
+    done = stack.run_tool("openbeam", "output", bad)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "words\n", "oops\n")
