@@ -57,6 +57,7 @@ from openbeam.models import (
 from openbeam.models import Run as RunRecord
 from openbeam.paths import segment as _segment
 from openbeam.run import Run
+from openbeam.session import Session
 from openbeam.states import FINAL_TASK_STATES, TaskState
 from openbeam.transport import Transport, poll
 from openbeam.upload import OnProgress, local_spec, upload
@@ -74,7 +75,8 @@ class Client(ClassCalls):
     url
         Of the service; else ``OPENBEAM_URL``, else this machine's.
     token
-        Who is asking; else ``OPENBEAM_TOKEN``, else ``~/.config/openbeam/token``, else this machine's operator.
+        Who is asking; else ``OPENBEAM_TOKEN``, else who has signed in here (``Client.login()`` or ``openbeam login``),
+        else ``~/.config/openbeam/token``, else this machine's operator.
     timeout
         Seconds that an ordinary answer may take.
 
@@ -83,8 +85,30 @@ class Client(ClassCalls):
 
     """
 
-    def __init__(self, url: str | None = None, token: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(self, url: str | None = None, token: str | Session | None = None, timeout: float = 30.0) -> None:
         self._wire = Transport(url, token, timeout)
+
+    @classmethod
+    def login(cls, url: str | None = None, *, device: bool | None = None, admin: bool = False) -> Self:
+        """Sign in, keep it for later programs of this account, and return a client.
+
+        A notebook shows a link. Elsewhere the browser opens, or with ``device`` (or where there is none) a code is
+        shown that somebody allows in any browser. ``admin`` asks for an administrator's powers too.
+
+        Raises
+        ------
+        NotSignedIn
+            When it was denied, or nobody allowed it in time.
+
+        """
+        from openbeam import notebook, signin  # few programs sign in
+
+        by_code = True if device is None and notebook.is_notebook() else device
+        return cls(url, signin.sign_in(url, notebook.show, device=by_code, admin=admin))
+
+    def logout(self) -> bool:
+        """End the sign-in at this service; False when there was none. Other tokens are left as they are."""
+        return Session(self.url).end()
 
     @property
     def url(self) -> str:

@@ -5,9 +5,7 @@ Every answer is either the shape that was asked for or an error of ``openbeam.er
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +17,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from openbeam import __version__
 from openbeam.checks import error_of
 from openbeam.errors import InvalidInput, OpenbeamError, ServiceFault, ServiceUnavailable
-from openbeam.home import DEFAULT_URL
-from openbeam.login import find_token
+from openbeam.login import Bearer, find_token
 from openbeam.models import MAX_WAIT
+from openbeam.places import service_url, trusts_environment
+from openbeam.session import Session
 
 __all__ = ["Transport", "poll"]
 
@@ -50,24 +49,6 @@ def poll(ask: Callable[[float], T], done: Callable[[T], bool], timeout: float | 
         time.sleep(min(max(_SHORTEST_POLL - (now - asked), 0.0), end - now))
 
 
-def _checked_url(url: str | None) -> httpx.URL:
-    text = (url or os.environ.get("OPENBEAM_URL") or DEFAULT_URL).strip().rstrip("/")
-    try:
-        parsed = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise InvalidInput(f"{text!r} is not a URL: {error}.", field="url") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise InvalidInput(f"{text!r} is not the URL of a service. Write it like {DEFAULT_URL}.", field="url")
-    return parsed
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _json_bytes(body: BaseModel | Mapping[str, Any] | bytes) -> bytes:
     if isinstance(body, bytes):
         return body
@@ -85,17 +66,16 @@ def _json_bytes(body: BaseModel | Mapping[str, Any] | bytes) -> bytes:
 class Transport:
     """An HTTP connection to one service, with the caller's token."""
 
-    def __init__(self, url: str | None, token: str | None, timeout: float) -> None:
-        parsed = _checked_url(url)
-        self.url = str(parsed)
+    def __init__(self, url: str | None, token: str | Session | None, timeout: float) -> None:
+        self.url = service_url(url)
         self.timeout = timeout
-        found = find_token(token)
-        headers = {"User-Agent": f"openbeam/{__version__}", "Accept": "application/json"}
-        if found:
-            headers["Authorization"] = f"Bearer {found}"
-        # A school's proxy leads to the world, not to this machine.
+        found = find_token(token, self.url)
         self._http = httpx.Client(
-            base_url=self.url, headers=headers, timeout=timeout, trust_env=not _is_loopback(parsed.host)
+            base_url=self.url,
+            headers={"User-Agent": f"openbeam/{__version__}", "Accept": "application/json"},
+            auth=Bearer(found) if found else None,
+            timeout=timeout,
+            trust_env=trusts_environment(self.url),
         )
 
     def close(self) -> None:

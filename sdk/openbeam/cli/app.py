@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, running, work
+from openbeam.cli import classes, identity, running, work
 from openbeam.cli.audit import audit
 from openbeam.cli.screen import diagnostics, fail, rows
 from openbeam.client import Client
@@ -52,16 +52,8 @@ def _root(
         typer.echo(context.get_help())
 
 
-@app.command()
-def whoami() -> None:
-    """Say who you are to the service."""
-    with Client() as client:
-        user = client.whoami()
-        rows(
-            ["Name", "Role", "May", "Service"],
-            [[user.name, user.role.value, " ".join(user.scopes), client.url]],
-            nothing="",
-        )
+for command in (identity.login, identity.logout, identity.whoami):
+    app.command()(command)
 
 
 app.command()(audit)

@@ -1,0 +1,41 @@
+"""Which service is meant, and how it is reached."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+
+import httpx
+
+from openbeam.errors import InvalidInput
+from openbeam.home import DEFAULT_URL
+
+__all__ = ["service_url", "trusts_environment"]
+
+
+def service_url(url: str | None = None) -> str:
+    """Return the URL of the service that is meant: the one given, else ``OPENBEAM_URL``, else this machine's.
+
+    Raises
+    ------
+    InvalidInput
+        When that is not the URL of a service.
+
+    """
+    text = (url or os.environ.get("OPENBEAM_URL") or DEFAULT_URL).strip().rstrip("/")
+    try:
+        parsed = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise InvalidInput(f"{text!r} is not a URL: {error}.", field="url") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise InvalidInput(f"{text!r} is not the URL of a service. Write it like {DEFAULT_URL}.", field="url")
+    return str(parsed)
+
+
+def trusts_environment(url: str) -> bool:
+    """Tell whether the proxies that the environment names may be used: a school's leads to the world, not to itself."""
+    host = httpx.URL(url).host
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
