@@ -133,6 +133,12 @@ class Settings(BaseSettings):
         return f"{self.url}/api/v1"
 
     @property
+    def longest_token_seconds(self) -> int:
+        """How long a key that has signed something must be known."""
+        clocks = 60
+        return clocks + max(self.portal_token_seconds, self.agent_token_seconds, self.access_token_seconds)
+
+    @property
     def is_behind_proxy(self) -> bool:
         """True where a proxy stands in front: it alone may say where a request comes from."""
         return self.bind is not None or self.url.startswith("https:")

@@ -9,7 +9,7 @@ import typer
 from openbeam.errors import OpenbeamError
 from pydantic import ValidationError
 
-from openbeam_service.cli import classes, keeping, people, running
+from openbeam_service.cli import classes, keeping, keys, people, running
 
 __all__ = ["main"]
 
@@ -19,6 +19,7 @@ _GROUPS: Final = (
     (people.app, None),
     (people.users, "user"),
     (classes.app, "class"),
+    (keys.app, "keys"),
 )
 """Commands, and the word before them; a new group is one row here."""
 

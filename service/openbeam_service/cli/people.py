@@ -88,9 +88,12 @@ def set_user(
     active: Annotated[bool | None, typer.Option("--open/--close", help="Open or close the account.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read a new password from input.")] = False,
 ) -> None:
-    """Change a user. It works at once: tokens and browsers of a closed account are refused at their next call."""
+    """Change a user. It works at once: tokens and browsers of a closed account are refused at their next call.
+
+    A new password ends all sign-ins of that person; personal tokens stay.
+    """
     from openbeam_service.audit.store import note
-    from openbeam_service.identity import store
+    from openbeam_service.identity import grants, store
     from openbeam_service.provision import opened
     from openbeam_service.settings import Settings
 
@@ -101,6 +104,8 @@ def set_user(
         for field, value in changes.items():
             if value is not None:
                 setattr(user, field, value)
+        if "password_hash" in _shown(changes):
+            grants.revoke_all(db, user.id)
         note(db, "cli", "user.set", user.id, user.name, **_shown(changes))
     print(f"Changed {name}.")
 
