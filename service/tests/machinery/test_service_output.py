@@ -24,7 +24,7 @@ def agent(machine: Machine, operator: httpx.Client) -> Agent:
 
 @pytest.fixture(scope="module", autouse=True)
 def function(operator: httpx.Client) -> None:
-    spec = {"name": "printing", "source": PLAIN, "entrypoint": "double", "public": True}
+    spec = {"name": "printing", "source": PLAIN, "entrypoint": "double", "visibility": "public"}
     assert operator.post("/functions", json=spec).status_code in {200, 201}
 
 
