@@ -218,3 +218,16 @@ def test_a_call_that_was_not_sent_can_be_cancelled(stack: Stack) -> None:
         done, _ = futures.wait(submitted, timeout=60)
         assert len(done) == 50
         assert all(not future.exception() for future in submitted[:-1] if not future.cancelled())
+
+
+def test_cancelling_a_future_cancels_its_task(operator: Client) -> None:
+    with Executor("local", operator) as pool:
+        running = [pool.submit(slowly, 60, number) for number in range(12)]
+        ids = [future.task_id or "" for future in running]
+        assert all(future.cancel() for future in running)
+        assert {task.state for task in operator.task_states(ids)} == {"cancelled"}
+        assert pool.submit(double, 4).result(60) == 8
+    with Executor("local", operator) as pool:
+        left = [pool.submit(slowly, 60, number) for number in range(3)]
+        pool.shutdown(cancel_futures=True)
+        assert all(future.cancelled() for future in left)

@@ -63,10 +63,12 @@ def execute(body: bytes, data: Path) -> bytes:
 
 
 def _call(task: CallBody) -> bytes:
+    began = time.process_time()
     author = Author(task.name, task.source)
     author.load()
     value = author.call(task.entrypoint, *task.args, **task.kwargs)
-    return _json({"value": value}, lambda: f"{task.entrypoint}() returned {_kind(value)}")
+    result = {"value": value, "seconds": time.process_time() - began}
+    return _json(result, lambda: f"{task.entrypoint}() returned {_kind(value)}")
 
 
 def _chunk(task: ChunkBody, data: Path) -> bytes:

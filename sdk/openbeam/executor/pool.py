@@ -22,6 +22,7 @@ from openbeam.executor.future import TaskFuture
 from openbeam.executor.receiver import Receiver
 from openbeam.executor.sender import send_all
 from openbeam.models import MAX_BATCH, MAX_GROUPS, MAX_PAYLOAD, Endpoint, TaskStanding
+from openbeam.states import TaskState
 
 __all__ = ["Executor"]
 
@@ -217,8 +218,7 @@ class Executor(futures.Executor):
         receiver.start()
 
     def _stop_task(self, task_id: str) -> bool:
-        del task_id
-        return False
+        return self._client.cancel(task_id).state is TaskState.cancelled
 
     def _of_group(self, group: str) -> list[TaskStanding]:
         found: list[TaskStanding] = []

@@ -53,6 +53,8 @@ class CallResult(Model):
     """What a plain function returned, as JSON."""
 
     value: Any
+    seconds: float = 0.0
+    """CPU time of the call."""
 
 
 class ChunkResult(Model):

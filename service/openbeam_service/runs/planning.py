@@ -34,6 +34,8 @@ class ToQueue:
     """Tasks that go into the queue of an endpoint once the transaction is committed."""
 
     endpoint_id: str
+    who: str = ""
+    """In whose line they stand."""
     front: list[str] = field(default_factory=list)
     """Somebody looks at a blank page for these."""
     back: list[str] = field(default_factory=list)
@@ -84,7 +86,7 @@ def _look_into(db: Session, run: RunRow, files: Sequence[DataFile]) -> ToQueue |
     if problem is not None:
         fail(run, problem)
         return None
-    to_queue = ToQueue(run.endpoint_id)
+    to_queue = ToQueue(run.endpoint_id, run.user_id)
     tasks = [_task(run, TaskKind.inspect, file) for file in files if _identity(file) not in under_way]
     if tasks:
         db.execute(insert(TaskRow), tasks)
@@ -122,7 +124,7 @@ def _cut(db: Session, run: RunRow, files: Sequence[DataFile], facts: Sequence[Fi
     db.execute(insert(TaskRow), tasks)
     _compare_with_record(run, sum(chunk.events for chunk in chunks))
     run.state = RunState.running
-    to_queue = ToQueue(run.endpoint_id)
+    to_queue = ToQueue(run.endpoint_id, run.user_id)
     left = [(task["id"], chunk) for task, chunk in zip(tasks, chunks, strict=True) if not task["cached"]]
     # The first piece overtakes other people's long runs, so that everybody sees something soon.
     split = 1 if left and left[0][1].events <= SAMPLE else 0

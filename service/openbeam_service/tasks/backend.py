@@ -165,6 +165,7 @@ class Backend:
             db.commit()
         self._tell([lease.task_id for lease in settled.finished], settled.runs)
         self.queue.finish(endpoint_id, settled.finished)
+        self.queue.charge(endpoint_id, settled.used)
         if settled.again:
             self._try_again(endpoint_id, settled.again)
         for task in settled.released:
@@ -190,13 +191,13 @@ class Backend:
             if to_queue.front:
                 self.queue.enqueue(to_queue.endpoint_id, to_queue.front, front=True)
             if to_queue.back:
-                self.queue.enqueue(to_queue.endpoint_id, to_queue.back)
+                self.queue.enqueue(to_queue.endpoint_id, to_queue.back, who=to_queue.who)
         except RedisError as error:
             _log.warning("tasks wait for the queue's server", endpoint=to_queue.endpoint_id, reason=str(error))
 
     def _dispatch_calls(self, added: calls.Added) -> None:
         for endpoint_id, task_ids in added.queues.items():
-            self.dispatch(planning.ToQueue(endpoint_id, back=task_ids))
+            self.dispatch(planning.ToQueue(endpoint_id, added.user_id, back=task_ids))
 
     def note_lost(self, leases: Sequence[Lost]) -> None:
         """Note leases that the queue has found to be lost."""
@@ -216,7 +217,8 @@ class Backend:
                 noted = lost.mark_forgotten(db, task_ids)
                 db.commit()
             _log.warning("the queue had forgotten tasks", endpoint=endpoint_id, tasks=sorted(noted.queued))
-            self.queue.enqueue(endpoint_id, [task_id for task_id in task_ids if task_id in noted.queued])
+            for who, queued in noted.lines(task_ids).items():
+                self.queue.enqueue(endpoint_id, queued, who=who)
             self.gatherer.touch(noted.runs)
 
     def open_runs(self) -> Sequence[str]:

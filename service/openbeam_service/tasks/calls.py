@@ -39,6 +39,7 @@ _T = TypeVar("_T")
 class Added:
     """Tasks that are in the database, and go into their queues once the transaction is committed."""
 
+    user_id: str
     ids: list[str]
     """In the order of the calls."""
     queues: dict[str, list[str]] = field(default_factory=dict)
@@ -83,7 +84,7 @@ def add_batch(db: Session, caller: Principal, batch: TaskBatch) -> Added:
     if known := _known(db, ids):
         if known != len(ids):
             raise Conflict("The group has other calls at this place. Use a new group.", group=batch.group)
-        return Added(ids)
+        return Added(caller.user_id, ids)
     calls = _Calls(db, caller)
     checked, refused = _each(batch.calls, calls.checked)
     if refused:
@@ -189,7 +190,7 @@ def _known(db: Session, ids: Sequence[str]) -> int:
 
 def _add(db: Session, caller: Principal, calls: Sequence[_Call], ids: Sequence[str], group: str, first: int) -> Added:
     _check_quota(db, caller, len(calls))
-    created, added = now(), Added(list(ids))
+    created, added = now(), Added(caller.user_id, list(ids))
     db.execute(
         insert(TaskRow),
         [

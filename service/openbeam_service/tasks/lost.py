@@ -33,10 +33,18 @@ class Noted:
 
     ended: set[str] = field(default_factory=set)
     """Tasks that have failed."""
-    queued: set[str] = field(default_factory=set)
-    """Tasks that wait again."""
+    queued: dict[str, str] = field(default_factory=dict)
+    """Tasks that wait again, and whose they are."""
     runs: set[str] = field(default_factory=set)
     """Runs that have news."""
+
+    def lines(self, task_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Return those of the tasks that wait again, in order, by person."""
+        lines: dict[str, list[str]] = {}
+        for task_id in task_ids:
+            if task_id in self.queued:
+                lines.setdefault(self.queued[task_id], []).append(task_id)
+        return lines
 
 
 def mark_lost(db: Session, lost: Sequence[Lost]) -> Noted:
@@ -126,7 +134,7 @@ def mark_forgotten(db: Session, task_ids: Collection[str]) -> Noted:
         if task.state is not TaskState.queued:
             step(task, TaskState.queued)
         task.parked = False
-        noted.queued.add(task.id)
+        noted.queued[task.id] = task.user_id
         if task.run_id:
             noted.runs.add(task.run_id)
     return noted

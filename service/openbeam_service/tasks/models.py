@@ -63,6 +63,9 @@ class TaskRow(Base):
     """What it printed: see ``tasks.printed``."""
     stderr: Mapped[str | None] = mapped_column(Text, deferred=True)
 
+    cpu: Mapped[float] = mapped_column(default=0.0)
+    """CPU seconds that it took, as far as they are known."""
+
     # ---- calls
     arguments: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """``{"args": [...], "kwargs": {...}}``."""

@@ -21,6 +21,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +39,8 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import current_timestamp, parse_composite_key
 
+from openbeam_service.tasks.share import Shares
+
 __all__ = ["MAX_LOST_LEASES", "Lease", "Lost", "SafeJob", "TaskQueue", "waiting"]
 
 MAX_LOST_LEASES: Final = 3
@@ -50,19 +53,6 @@ _NEVER: Final = -1
 _TASK_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SWEEPING: Final = "openbeam:sweeping"
 _SWEEP_MILLISECONDS: Final = 10_000
-_REMOVE: Final = """
-local unwanted = {}
-for _, id in ipairs(ARGV) do unwanted[id] = true end
-for _, key in ipairs(KEYS) do
-  local kept = {}
-  for _, id in ipairs(redis.call('lrange', key, 0, -1)) do
-    if not unwanted[id] then kept[#kept + 1] = id end
-  end
-  redis.call('del', key)
-  for _, id in ipairs(kept) do redis.call('rpush', key, id) end
-end
-"""
-"""One pass over a queue, however many tasks go: ``lrem`` would take one for each."""
 _REMOVE_AT_ONCE: Final = 5_000
 _RESCUE: Final = """
 if redis.call('lrem', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
@@ -86,6 +76,19 @@ class SafeJob(Job):  # type: ignore[misc]  # RQ is not looked into by the type c
         """Take what a hash says of the job's standing."""
         known = {key: value for key, value in raw_data.items() if key in self._READ}
         super().restore({**known, b"data": JSONSerializer.dumps((_FUNCTION, None, [], {}))})
+
+
+class _Line(Queue):  # type: ignore[misc]  # as above
+    """A queue whose new jobs go into a line."""
+
+    line = ""
+
+    def push_job_id(self, job_id: str, pipeline: Any = None, at_front: bool = False) -> None:
+        """Add a job to the line; what goes to the front passes all lines."""
+        if at_front or not self.line:
+            super().push_job_id(job_id, pipeline=pipeline, at_front=at_front)
+        else:
+            pipeline.rpush(self.line, job_id)
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ class TaskQueue:
         self._seconds = math.ceil(lease_seconds) + 1
         self._queues: dict[str, Any] = {}
         self._seen: dict[tuple[str, str], float] = {}
-        self._remove = self.connection.register_script(_REMOVE)
         self._rescue = self.connection.register_script(_RESCUE)
+        self._shares = Shares(self.connection, self.blocking)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -128,22 +131,29 @@ class TaskQueue:
         self.connection.close()
 
     # ------------------------------------------------------------------------------------------ into the queue
-    def enqueue(self, endpoint_id: str, task_ids: Sequence[str], *, front: bool = False) -> None:
-        """Put tasks into an endpoint's queue; at its front what somebody looks at a blank page for."""
+    def enqueue(self, endpoint_id: str, task_ids: Sequence[str], *, who: str = "", front: bool = False) -> None:
+        """Put tasks into somebody's line at an endpoint; before all lines what a person looks at a blank page for."""
         retry = Retry(max=MAX_LOST_LEASES, enqueue_at_front=True)
-        self._queue(endpoint_id).enqueue_many(
+        line = copy(self._queue(endpoint_id))
+        line.line = self._shares.line(endpoint_id, who)
+        jobs = [
             Queue.prepare_data(
                 _FUNCTION, job_id=task_id, timeout=_NEVER, description=_FUNCTION, retry=retry, at_front=front
             )
             for task_id in task_ids
-        )
+        ]
+        with self.connection.pipeline() as pipe:
+            line.enqueue_many(jobs, pipeline=pipe)
+            if jobs and not front:
+                self._shares.join(line, who, pipe)
+            pipe.execute()
 
     def remove(self, endpoint_id: str, task_ids: Sequence[str]) -> None:
         """Take tasks out of a queue, or out of the way from it to a lease, and forget them."""
         queue = self._queue(endpoint_id)
         for index in range(0, len(task_ids), _REMOVE_AT_ONCE):
             some = task_ids[index : index + _REMOVE_AT_ONCE]
-            self._remove(keys=[queue.key, queue.intermediate_queue_key], args=list(some))
+            self._shares.remove(queue, some)
             self.connection.delete(*(SafeJob.key_for(task_id) for task_id in some))
 
     # ------------------------------------------------------------------------------------------ leases
@@ -153,19 +163,12 @@ class TaskQueue:
         They are in transit until ``start``: whoever dies in between loses nothing, ``sweep`` brings them back.
         """
         queue = self._queue(endpoint_id)
-        source, target = queue.key, queue.intermediate_queue_key
-        first: Any = await self.blocking.lmove(source, target)
-        if first is None and wait > 0:
-            first = await self.blocking.blmove(source, target, wait)  # type: ignore[arg-type]  # seconds may be a float
-        if first is None:
-            return []
-        taken = [first]
-        more = min(want - 1, await self.blocking.llen(source)) if want > 1 else 0
-        if more > 0:
-            async with self.blocking.pipeline(transaction=False) as pipe:
-                for _ in range(more):
-                    pipe.lmove(source, target)
-                taken += [task_id for task_id in await pipe.execute() if task_id is not None]
+        taken = await self._shares.take(queue, want)
+        if not taken and wait > 0:
+            source, target = queue.key, queue.intermediate_queue_key
+            first: Any = await self.blocking.blmove(source, target, wait)  # type: ignore[arg-type]  # float seconds
+            if first is not None:
+                taken = [first, *await self._shares.take(queue, want - 1)]
         return [task_id.decode() for task_id in taken]
 
     def start(self, endpoint_id: str, task_ids: Sequence[str]) -> list[Lease]:
@@ -253,6 +256,8 @@ class TaskQueue:
             queues = Queue.all(self.connection, job_class=SafeJob, serializer=JSONSerializer)
             lost = [one for queue in queues for one in self._lapsed(queue)]
             self._bring_back(queues)
+            for queue in queues:
+                self._shares.fill(queue)
             return lost
         finally:
             with suppress(RedisError):
@@ -262,16 +267,23 @@ class TaskQueue:
         """Return the ids of all tasks that are queued, in transit or leased at an endpoint."""
         queue = self._queue(endpoint_id)
         with self.connection.pipeline() as pipe:
-            pipe.lrange(queue.key, 0, -1)
-            pipe.lrange(queue.intermediate_queue_key, 0, -1)
+            self._shares.all(queue, pipe)
             pipe.zrange(queue.started_job_registry.key, 0, -1)
-            queued, in_transit, leased = pipe.execute()
-        ids = {task_id.decode() for task_id in (*queued, *in_transit)}
+            waiting, leased = pipe.execute()
+        ids = {task_id.decode() for task_id in waiting}
         return ids | {parse_composite_key(entry.decode())[0] for entry in leased}
 
     def count(self, endpoint_id: str) -> int:
         """Return how many tasks wait in an endpoint's queue."""
-        return int(self._queue(endpoint_id).count)
+        return self._shares.count(self._queue(endpoint_id))
+
+    def ahead(self, endpoint_id: str, who: str, task_id: str) -> int | None:
+        """Return how many tasks go out before one that waits; None when it does not wait here."""
+        return self._shares.ahead(self._queue(endpoint_id), who, task_id)
+
+    def charge(self, endpoint_id: str, used: Mapping[str, float]) -> None:
+        """Note how many seconds of an endpoint people have used: others have their turn first."""
+        self._shares.charge(self._queue(endpoint_id), used)
 
     def _lapsed(self, queue: Any) -> list[Lost]:
         registry = StartedJobRegistry(queue=queue, job_class=SafeJob, serializer=JSONSerializer)
@@ -311,7 +323,7 @@ class TaskQueue:
         # Kept: a queue asks the server for its version once.
         queue = self._queues.get(endpoint_id)
         if queue is None:
-            queue = Queue(endpoint_id, connection=self.connection, job_class=SafeJob, serializer=JSONSerializer)
+            queue = _Line(endpoint_id, connection=self.connection, job_class=SafeJob, serializer=JSONSerializer)
             self._queues[endpoint_id] = queue
         return queue
 

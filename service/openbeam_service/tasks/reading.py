@@ -37,6 +37,7 @@ class Value:
     """What a plain function returned: a ``CallResult`` in JSON."""
 
     text: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _value(found: CallResult) -> Value:
         size_of(found.value)
     except ValueError as error:
         raise ResultRefused(f"The result cannot be sent as JSON: {error}.") from error
-    return Value(json.dumps(found.model_dump(), separators=(",", ":")))
+    return Value(json.dumps({"value": found.value}, separators=(",", ":")), found.seconds)
 
 
 def _facts(found: InspectResult) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +27,8 @@ __all__ = ["MAX_ATTEMPTS", "Settled", "read_all", "settle"]
 MAX_ATTEMPTS: Final = 3
 """How often a task is tried whose problem may pass."""
 
+_MOST_SECONDS: Final = 1e6
+"""What an engine may claim: it runs anybody's code."""
 _DIFFERENT: Final = TaskProblem(
     kind="ResultRefused",
     message="Two chunks gave histograms with different names or axes. Book the same ones for every chunk.",
@@ -46,6 +49,8 @@ class Settled:
     """Tasks that waited for one that has failed: they go into their queues now."""
     runs: set[str] = field(default_factory=set)
     """Runs that have news."""
+    used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds of the endpoint by person."""
     looked: bool = False
     """A look into a file has ended: runs that are being planned may go on."""
 
@@ -81,6 +86,8 @@ def settle(
             settled.fenced.append(outcome.task_id)
             continue
         settled.accepted.append(task.id)
+        settled.used[task.user_id] += (spent := _spent(task, said[task.id]))
+        task.cpu += spent
         is_over = batch.end(task, said[task.id], outcome.worker)
         if is_over:
             printed.keep(task, outcome.printed)
@@ -181,6 +188,14 @@ class _Batch:
             "seconds": found.seconds,
             "created": now(),
         }
+
+
+def _spent(task: TaskRow, said: Read) -> float:
+    """Return the CPU seconds of a task; where nobody has counted, the time since it was begun."""
+    if isinstance(said, Value | Histograms):
+        return min(max(said.seconds, 0.0), _MOST_SECONDS)
+    began = task.started if isinstance(said, TaskProblem) else None
+    return (now() - began).total_seconds() if began else 0.0
 
 
 def _take_problem(task: TaskRow, problem: TaskProblem, place: str) -> bool:

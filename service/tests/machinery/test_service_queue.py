@@ -146,7 +146,8 @@ def test_nothing_is_left_of_what_has_ended(queue: TaskQueue) -> None:
     queue.enqueue("e", _ids(20))
     queue.finish("e", _lease(queue, "e", 20))
     left = {key.decode() for key in queue.connection.keys("*")}
-    assert left == {"rq:queues"}
+    assert left == {"rq:queues", "openbeam:used:e"}
+    assert 0 < queue.connection.ttl("openbeam:used:e") <= 3600
 
 
 def test_one_copy_of_the_service_sweeps_at_a_time(queue: TaskQueue) -> None:
@@ -236,11 +237,11 @@ class LeasesMachine(RuleBasedStateMachine):
     def _start(self, want: int) -> list[Lease]:
         return self.queue.start("e", self.runner.run(self.queue.lease("e", want, 0)))
 
-    @rule(number=st.integers(1, 3), front=st.booleans())
-    def submit(self, number: int, front: bool) -> None:
+    @rule(number=st.integers(1, 3), front=st.booleans(), who=st.sampled_from("ab"))
+    def submit(self, number: int, front: bool, who: str) -> None:
         ids = _ids(number)
         self.submitted |= set(ids)
-        self.queue.enqueue("e", ids, front=front)
+        self.queue.enqueue("e", ids, who=who, front=front)
 
     @rule(target=leases, want=st.integers(1, 3))
     def lease(self, want: int) -> Any:
