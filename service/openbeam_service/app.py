@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from openbeam import __version__
+from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
@@ -28,12 +29,16 @@ from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.oauth import consent
 from openbeam_service.identity.oauth import routes as oauth
 from openbeam_service.limits import Limits
+from openbeam_service.metrics import routes as metrics
+from openbeam_service.metrics.counts import COUNTS
+from openbeam_service.metrics.standing import Standing
 from openbeam_service.pages import STATIC
 from openbeam_service.registry import routes as registry
 from openbeam_service.runs import routes as runs
 from openbeam_service.settings import Settings
 from openbeam_service.tasks import agent, background
 from openbeam_service.tasks import routes as tasks
+from openbeam_service.tracing import Traced
 from openbeam_service.vault import Vault
 
 __all__ = ["create_app"]
@@ -74,6 +79,9 @@ def _set_state(app: FastAPI, settings: Settings) -> None:
     vault.read(vault.issuer_key)  # says how to make it, when it is missing
     state.issuer_keys = IssuerKeys(vault.issuer_key, vault.retired_keys, settings.url, settings.audience)
     state.limits = Limits(settings)
+    state.metrics = CollectorRegistry()
+    state.metrics.register(COUNTS)
+    state.metrics.register(Standing(state))
 
 
 def _add_guards(app: FastAPI, settings: Settings) -> None:
@@ -95,6 +103,7 @@ def _add_guards(app: FastAPI, settings: Settings) -> None:
         allow_methods=["GET"],
         allow_headers=["Authorization", "Last-Event-ID"],
     )
+    app.add_middleware(Traced)
 
 
 def _home_page(request: Request) -> Response:
@@ -135,6 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(consent.router)
     app.include_router(signin.router)
     app.include_router(classroom.router)
+    app.include_router(metrics.router)
     app.add_api_route("/", _home_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

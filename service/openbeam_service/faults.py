@@ -37,6 +37,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openbeam_service.pages import message
+from openbeam_service.tracing import route_of
 
 __all__ = ["CatchAll", "Problem", "answer", "register"]
 
@@ -131,19 +132,19 @@ def _allowed(request: Request) -> str:
 
 
 def _meanwhile(request: Request, error: Exception) -> Response:
-    _log.warning("conflict in the database", path=request.url.path, problem=str(error.__cause__))
+    _log.warning("conflict in the database", route=route_of(request.scope), problem=str(error.__cause__))
     return answer(request, Conflict("Somebody changed the same thing at the same moment. Try again."))
 
 
 def _unstorable(request: Request, error: Exception) -> Response:
-    _log.info("value refused by the database", path=request.url.path, problem=str(error.__cause__))
+    _log.info("value refused by the database", route=route_of(request.scope), problem=str(error.__cause__))
     return answer(request, InvalidInput("The request has a value that cannot be stored, such as a zero byte."))
 
 
 def _away(request: Request, error: Exception) -> Response:
     """Answer for a database that is away, restarting, out of connections, or that ended a transaction for another."""
     problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    _log.warning("the database does not answer", path=request.url.path, problem=problem)
+    _log.warning("the database does not answer", route=route_of(request.scope), problem=problem)
     return answer(request, ServiceUnavailable("The database does not answer. Try again in a moment."))
 
 
@@ -179,7 +180,7 @@ class CatchAll:
             if scope["type"] != "http":
                 raise
             reference = secrets.token_hex(4)
-            _log.exception("fault", reference=reference, method=scope["method"], path=scope["path"])
+            _log.exception("fault", reference=reference, method=scope["method"], route=route_of(scope))
             if started:
                 raise  # the server must break the connection: a half answer may not look like a whole one
             said = f"The service failed. Its administrator finds the reason in the log under {reference}."

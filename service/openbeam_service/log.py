@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, to stderr. Our own events and everybody else's warnings; no access log."""
+"""Logs: one JSON object a line, or text, to stderr. Our own events and everybody else's warnings; no access log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import sys
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
+from openbeam_service.redaction import redact
+
 __all__ = ["set_up"]
 
 
-def set_up(level: int = logging.INFO) -> None:
+def set_up(level: str = "info", form: str = "json") -> None:
     """Send structlog and the standard library's loggers through one formatter."""
+    drawn: structlog.typing.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if form == "text":
+        drawn = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -35,7 +40,8 @@ def set_up(level: int = logging.INFO) -> None:
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                redact,
+                drawn,
             ],
             foreign_pre_chain=shared,
         )
@@ -43,4 +49,4 @@ def set_up(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("openbeam").setLevel(level)
+    logging.getLogger("openbeam").setLevel(level.upper())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from authlib.common.security import is_secure_transport
 from limits import parse
 from openbeam.home import DEFAULT_PORTAL_URL, DEFAULT_URL, Home
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -124,6 +124,12 @@ class Settings(BaseSettings):
 
     rate_noted_failures: Rate = "600 per hour"
     """Sign-ins that failed and are written into the audit trail; the log has all."""
+    metrics_token: SecretStr | None = None
+    """What Prometheus shows to read ``/metrics``; without one, only this machine may."""
+    log_format: Literal["json", "text"] = "json"
+    """One JSON object a line, or lines for people."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe of our own log lines."""
     audit_days: Annotated[int, Field(ge=1, le=36_500)] = 730
     """How long the audit trail is kept."""
 

@@ -133,7 +133,7 @@ async def test_a_fault_gives_a_reference_and_the_log_gives_the_rest(
     assert "RuntimeError" not in answer.text
     line = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert line["reference"] == error["details"]["reference"]
-    assert line["path"] == "/broken"
+    assert line["route"] == "/broken"
     assert line["exception"][0]["exc_type"] == "RuntimeError"
     assert "hunter2" not in json.dumps(line)
 

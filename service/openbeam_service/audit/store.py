@@ -12,6 +12,7 @@ from openbeam_service.audit.models import AuditRow
 from openbeam_service.database import now
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.principal import Principal
+from openbeam_service.metrics.counts import ACTIONS
 
 __all__ = ["forget_old", "note"]
 
@@ -50,6 +51,7 @@ def note(
         case _:
             row.actor_id, row.actor, row.client = None, caller, caller
     db.add(row)
+    ACTIONS.labels(action).inc()
 
 
 def forget_old(db: Session, days: int) -> None:

@@ -37,7 +37,7 @@ def serve() -> None:
     settings = Settings()
     host, port = settings.address
     application = create_app(settings)
-    log.set_up()
+    log.set_up(settings.log_level, settings.log_format)
     structlog.get_logger("openbeam.service").info("serving", url=settings.url, host=host, port=port)
     uvicorn.run(
         application,

@@ -24,6 +24,7 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from openbeam_service.database import now
+from openbeam_service.metrics.counts import GATHER_SECONDS, RUNS
 from openbeam_service.runs import planning
 from openbeam_service.runs.account import Tally, tallies
 from openbeam_service.runs.live import Live, Update
@@ -141,7 +142,7 @@ class Gatherer:
                 self._again.discard(run_id)
                 started = time.monotonic()
                 try:
-                    await self._loop.run_in_executor(self._threads, self._step, run_id)
+                    await self._loop.run_in_executor(self._threads, self._measured, run_id)
                 except Exception:  # noqa: BLE001  it is logged, and one run must not stop the others
                     # The sweeper touches every run that has not ended: this is tried again.
                     _log.exception("a run could not be gathered", run=run_id)
@@ -174,6 +175,10 @@ class Gatherer:
                 raise UnknownRun.among(run_id, [])
             text = _update_text(shown_runs(db, [run])[0], self.histograms(db, run_id))
             return Update("", text, is_end=run.state in FINAL_RUN_STATES)
+
+    def _measured(self, run_id: str) -> None:
+        with GATHER_SECONDS.time():
+            self._step(run_id)
 
     def _step(self, run_id: str) -> None:
         with self._sessions() as db:
@@ -258,6 +263,7 @@ class Gatherer:
         self._send(run.id, _update_text(shown_run(db, run, None), histograms), is_end=True)
         self._notifier.tell([run.id])
         seconds = ((run.ended or run.created) - run.created).total_seconds()
+        RUNS.labels(run.state.value).inc()
         _log.info("run ended", run=run.id, state=run.state.value, seconds=seconds)
 
     def _publish(self, db: Session, run: RunRow, tally: Tally, watched: _Watched) -> None:

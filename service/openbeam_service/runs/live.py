@@ -138,6 +138,11 @@ class Live:
         """Return the runs that somebody watches here."""
         return list(self._channels)
 
+    @property
+    def watchers(self) -> int:
+        """How many watch here."""
+        return sum(channel.watchers for channel in list(self._channels.values()))
+
     async def close(self) -> None:
         """End all watching: a watcher would keep the service from stopping."""
         self._closed = True

@@ -30,6 +30,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from openbeam_service.identity.principal import Principal
+from openbeam_service.metrics.counts import LEASES, LOST_LEASES, OUTCOMES
 from openbeam_service.runs import planning
 from openbeam_service.runs import store as runs
 from openbeam_service.runs.gather import Gatherer
@@ -138,6 +139,7 @@ class Backend:
         if lent.ended:
             self.queue.finish(endpoint_id, lent.ended)
         self._tell(lent.ended_tasks, lent.runs)
+        LEASES.inc(len(lent.tasks))
         return lent.tasks
 
     def renew(self, endpoint_id: str, request: RenewRequest) -> RenewReply:
@@ -163,6 +165,8 @@ class Backend:
         with self.sessions() as db:
             settled = settle(db, endpoint_id, outcomes, said, alive)
             db.commit()
+        for what, count in (("accepted", settled.accepted), ("fenced", settled.fenced), ("again", settled.again)):
+            OUTCOMES.labels(what).inc(len(count))
         self._tell([lease.task_id for lease in settled.finished], settled.runs)
         self.queue.finish(endpoint_id, settled.finished)
         self.queue.charge(endpoint_id, settled.used)
@@ -202,6 +206,7 @@ class Backend:
     def note_lost(self, leases: Sequence[Lost]) -> None:
         """Note leases that the queue has found to be lost."""
         if leases:
+            LOST_LEASES.inc(len(leases))
             _log.warning("leases were lost", tasks=[one.task_id for one in leases])
             with self.sessions() as db:
                 noted = lost.mark_lost(db, leases)

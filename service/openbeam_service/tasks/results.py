@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from openbeam_service.database import new_id, now
 from openbeam_service.endpoints.models import EndpointRow
+from openbeam_service.metrics.counts import EVENTS
 from openbeam_service.runs import cache
 from openbeam_service.runs.models import ChunkResultRow, FileFactsRow, RunRow
 from openbeam_service.tasks import poison, printed
@@ -135,6 +136,7 @@ class _Batch:
         """Store the chunks' results."""
         if self._results:
             self._db.execute(insert(ChunkResultRow), [result for _, result in self._results])
+            EVENTS.inc(sum(task.events for task, _ in self._results))
         for task, result in self._results:
             task.result_id = result["id"]
 

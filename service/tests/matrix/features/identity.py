@@ -9,6 +9,8 @@ from openbeam_service.provision import opened
 TABLE = """
                                                 nobody pupil student teacher teacher2 admin agent agent2 gone gone-agent
 GET  /api/v1/health                                200
+GET  /api/v1/health/live                           200
+GET  /metrics                                      200
 GET  /api/v1/docs                                  200
 GET  /api/v1/openapi.json                          200
 GET  /api/v1/whoami                                401   200     200     200      200   200   403    403  401        401

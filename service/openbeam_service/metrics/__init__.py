@@ -1,0 +1,1 @@
+"""Numbers for Prometheus: what this process has done, and how things stand when somebody asks."""
