@@ -59,6 +59,7 @@ from openbeam.paths import segment as _segment
 from openbeam.run import Run
 from openbeam.session import Session
 from openbeam.states import FINAL_TASK_STATES, TaskState
+from openbeam.tokens import TokenCalls
 from openbeam.transport import Transport, poll
 from openbeam.upload import OnProgress, local_spec, upload
 
@@ -67,7 +68,7 @@ __all__ = ["Client"]
 _HEALTH_PAUSE = 0.2
 
 
-class Client(ClassCalls):
+class Client(ClassCalls, TokenCalls):
     """A person's way to one service.
 
     Parameters

@@ -11,6 +11,7 @@
      |   |- UnknownRun
      |   |- UnknownFile
      |   |- UnknownClass
+     |   |- UnknownToken
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
@@ -80,6 +81,7 @@ __all__ = [
     "UnknownFunction",
     "UnknownRun",
     "UnknownTask",
+    "UnknownToken",
     "UnknownUser",
     "WorkerKilled",
     "from_json",
@@ -161,6 +163,12 @@ class UnknownClass(NotKnown):
     """No such class, or no class with such a code."""
 
     word = "class"
+
+
+class UnknownToken(NotKnown):
+    """No such personal token of the caller."""
+
+    word = "token"
 
 
 class UnknownUser(NotKnown):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -95,6 +96,10 @@ class Issuer:
         if not address.startswith(f"{self.url}/"):
             raise self._strange(f"{name} is {address}")
         return address
+
+    def scopes(self, without: Iterable[str]) -> str:
+        """Return all that may be asked for but some: the service cuts it to what the person may do."""
+        return " ".join(str(name) for name in self._addresses.get("scopes_supported", ()) if name not in without)
 
     def authorize_url(self, redirect_uri: str, scope: str, proof: Proof) -> str:
         """Return where a person allows this program in their browser."""

@@ -23,7 +23,8 @@ __all__ = ["Show", "has_browser", "sign_in"]
 Show = Callable[[str, str, str], None]
 """Shows a person what to do: a sentence, an address, and the code to compare (or nothing)."""
 
-_SCOPES = "openid profile offline_access catalog:read tasks:run functions:write datasets:write endpoints:manage"
+_NEVER = ("endpoint:agent",)
+"""No person has it."""
 _PATIENCE = 600.0
 _SLOWER_BY = 5.0
 _OK, _BAD, _MISSING = 200, 400, 404
@@ -48,7 +49,7 @@ def sign_in(url: str | None, show: Show, *, device: bool | None = None, admin: b
 
     """
     issuer = Issuer(service_url(url))
-    scopes = f"{_SCOPES} admin" if admin else _SCOPES
+    scopes = issuer.scopes(without=_NEVER if admin else (*_NEVER, "admin"))
     by_code = not has_browser() if device is None else device
     try:
         tokens = _by_code(issuer, scopes, show) if by_code else _by_browser(issuer, scopes, show)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.classes.models import ClassRow, classes_of
 from openbeam_service.endpoints.models import EndpointRow, EndpointShareRow
-from openbeam_service.identity.models import UserRow
+from openbeam_service.identity.models import PersonalTokenRow, UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.scopes import PEOPLE_SCOPES, cap
 from openbeam_service.registry.models import FunctionRow, FunctionShareRow, StoredFileRow
@@ -31,6 +31,7 @@ __all__ = [
     "managed_classes",
     "own_endpoints",
     "own_functions",
+    "own_tokens",
     "owned_classes",
     "stoppable_runs",
     "stoppable_tasks",
@@ -61,6 +62,14 @@ def own_functions(caller: Principal) -> ColumnElement[bool]:
     """Functions that the caller may share, deprecate and delete."""
     own = true() if caller.is_admin else FunctionRow.owner_id == caller.user_id
     return and_(FunctionRow.deleted.is_(None), own)
+
+
+def own_tokens(caller: Principal) -> ColumnElement[bool]:
+    """Personal tokens that the caller may see and revoke: their own; who is here by one, that one."""
+    if caller.role is None:
+        return false()
+    own = PersonalTokenRow.user_id == caller.user_id
+    return and_(own, PersonalTokenRow.id == caller.token_id) if caller.token_id else own
 
 
 def visible_audit(caller: Principal) -> ColumnElement[bool]:

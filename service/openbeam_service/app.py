@@ -23,7 +23,7 @@ from openbeam_service.database import make_engine, make_sessions
 from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
 from openbeam_service.identity import routes as identity
-from openbeam_service.identity import signin
+from openbeam_service.identity import signin, token_routes
 from openbeam_service.identity.browser import SESSION_COOKIE, SESSION_SECONDS
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.oauth import consent
@@ -49,6 +49,7 @@ _API_ROUTERS: Final = (
     reference.router,
     health.router,
     identity.router,
+    token_routes.router,
     classes.router,
     endpoints.router,
     registry.router,

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """Largest body of any other request."""
     token_days: Annotated[int, Field(gt=0, le=3650)] = 90
     """Life of a personal token, unless its maker says otherwise."""
+    max_token_days: Annotated[int, Field(gt=0, le=3650)] = 366
+    """Longest life that people may give a personal token themselves."""
     portal_token_seconds: Annotated[int, Field(gt=0)] = 8 * 3600
     """Life of an access token of the portal: a school day."""
     agent_token_seconds: Annotated[int, Field(gt=0)] = 15 * 60

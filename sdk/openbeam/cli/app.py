@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, identity, running, work
+from openbeam.cli import classes, identity, running, tokens, work
 from openbeam.cli.audit import audit
 from openbeam.cli.screen import diagnostics, fail, rows
 from openbeam.client import Client
@@ -34,6 +34,7 @@ app = typer.Typer(
 datasets_app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(classes.app, name="classes")
+app.add_typer(tokens.app, name="tokens")
 
 for command in work.COMMANDS:
     app.command()(command)

@@ -91,6 +91,7 @@ from openbeam.models.people import Role, User
 from openbeam.models.runs import Account, Provenance, Run, RunSubmit, RunUpdate, Seconds
 from openbeam.models.sharing import Sharing, Visibility
 from openbeam.models.tasks import Task, TaskOutput, TaskProblem, TaskSubmit
+from openbeam.models.tokens import NewToken, PersonalToken, TokenSpec
 
 __all__ = [
     "FILE_KEY",
@@ -156,6 +157,8 @@ __all__ = [
     "MemberChange",
     "Model",
     "Name",
+    "NewToken",
+    "PersonalToken",
     "Printed",
     "Provenance",
     "PythonVersion",
@@ -185,6 +188,7 @@ __all__ = [
     "TaskStatusRequest",
     "TaskSubmit",
     "TasksEnded",
+    "TokenSpec",
     "User",
     "Visibility",
     "file_name",

@@ -50,6 +50,12 @@ class Principal:
     """What to call them."""
 
     @property
+    def token_id(self) -> str | None:
+        """Id of the personal token that the caller shows; None for who has signed in."""
+        kind, _, token_id = self.client_id.partition(":")
+        return token_id if kind == "token" else None
+
+    @property
     def is_admin(self) -> bool:
         """True for a person whose role and token both say so."""
         return self.role is Role.admin and "admin" in self.scopes

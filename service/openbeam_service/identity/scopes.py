@@ -39,6 +39,7 @@ SCOPE_WORDS: Final = {
     "tasks:run": "run functions for you, and read their results",
     "functions:write": "publish functions in your name",
     "datasets:write": "add datasets and files in your name",
+    "classes:manage": "make classes, and run those where you teach",
     "endpoints:manage": "register and change your endpoints",
     "admin": "administer all of Openbeam",
 }

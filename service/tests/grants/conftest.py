@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from openbeam.models import Role
-from openbeam_service.identity import passwords
+from openbeam_service.identity import passwords, store
+from openbeam_service.provision import opened
 
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,7 +30,8 @@ def new_person(service: Any, hashed: str) -> Callable[..., str]:
 
     def add(role: Role = Role.student) -> str:
         name = f"p{secrets.token_hex(4)}"
-        service.user(name, role, hashed)
+        with opened(service.settings) as db:
+            store.add_user(db, name, role, hashed)
         return name
 
     return add

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matrix_world import World
-from openbeam_service.identity import store
+from openbeam_service.identity import store, tokens
 from openbeam_service.provision import opened
 
 TABLE = """
@@ -14,6 +14,9 @@ GET  /metrics                                      200
 GET  /api/v1/docs                                  200
 GET  /api/v1/openapi.json                          200
 GET  /api/v1/whoami                                401   200     200     200      200   200   403    403  401        401
+GET  /api/v1/tokens                                401   200     200     200      200   200   200    200  401        401
+POST /api/v1/tokens +token                         401   403     403     403      403   403   403    403  401        401
+DELETE /api/v1/tokens/{token_id=token}             401   404     404     404      404   404   404    404  401        401
 GET  /.well-known/openid-configuration             200
 GET  /oauth/jwks                                   200
 GET  /oauth/authorize                              400
@@ -41,5 +44,14 @@ def _setup_link(world: World) -> str:
         return store.make_setup_link(db)
 
 
-THINGS = {"setup_link": _setup_link}
-BODIES = {"nonsense": lambda _: {"data": {"name": "nobody", "password": "", "grant_type": "password"}}}
+def _token(world: World) -> str:
+    with opened(world.service.settings) as db:
+        return tokens.issue(db, store.the_user(db, world.ids["teacher"]), days=1)[0].id
+
+
+# Everybody here shows a personal token, and such a one makes none and knows of itself alone.
+THINGS = {"setup_link": _setup_link, "token": _token}
+BODIES = {
+    "token": lambda _: {"json": {"name": "another"}},
+    "nonsense": lambda _: {"data": {"name": "nobody", "password": "", "grant_type": "password"}},
+}
