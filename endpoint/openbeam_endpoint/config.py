@@ -61,6 +61,16 @@ class Config(Model):
     mirror: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
         default=None, description="A folder, http(s):// or root:// address to read instead of CERN's open data storage."
     )
+    functions: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...], Field(max_length=1_000)
+    ] = Field(
+        default=(),
+        description="The only functions that run here, by the SHA-256 that `openbeam functions show` prints, whatever\n"
+        "the service says. [] runs every function that the service sends.",
+    )
+    environment: Name | None = Field(
+        default=None, description="What you call the packages that are installed here; functions may ask for it."
+    )
     max_engines: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2,
         description="Authors whose code may run at once. Each has an engine with workers of its own.",
@@ -137,8 +147,8 @@ def load(path: Path, *, with_environment: bool = True) -> Config:
     return make(values, places)
 
 
-def _toml(value: str | float | bool) -> str:
-    # JSON's strings, numbers and booleans are TOML's, but for pairs of surrogates and a DEL as it is.
+def _toml(value: str | float | bool | tuple[str, ...]) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's, but for pairs of surrogates and a DEL as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

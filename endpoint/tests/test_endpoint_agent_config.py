@@ -36,6 +36,8 @@ def settings() -> st.SearchStrategy[Config]:
         workers=st.none() | st.integers(1, 10_000),
         isolation=st.sampled_from(["auto", "docker", "bubblewrap", "none"]),
         mirror=st.none() | text.filter(bool),
+        functions=st.lists(st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=3).map(tuple),
+        environment=st.none() | st.just("hep-2026"),
         max_engines=st.integers(1, 64),
         engine_idle_seconds=st.floats(0, 86_400),
         warm_tenant=st.none() | text.filter(bool),
@@ -69,6 +71,7 @@ def test_every_setting_has_a_comment_and_one_that_is_not_set_is_one(path: Path) 
         ('name = "lab"\npublic = maybe\n', "(at line 2, column"),
         ('name = "No Spaces"\n', "line 1: name: "),
         ("workers = 2\n", "the setting 'name' is missing"),
+        ('name = "lab"\nfunctions = ["z_mumu"]\n', "line 2: functions: "),
         ('name = "lab"\nurl = "beam.example.org"\n', "line 2: url: "),
     ],
 )

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openbeam.errors import EngineFault
 from openbeam.models import LeasedTask, ResultsReply, ResultsRequest, TaskKind, TaskOutcome
 from openbeam_datasets.files import FileCache
+from openbeam_endpoint.agent.allowed import AllowList
 from openbeam_endpoint.agent.dispatch import Dispatcher
 from openbeam_endpoint.agent.held import Leases
 from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.engines import EngineReply
 from openbeam_endpoint.keeper import Keeper
+from openbeam_endpoint.parcel import pack, unpack
 
 
-def task(task_id: str, lease_id: str = "first", tenant: str = "me", body: str = "e30=") -> LeasedTask:
-    return LeasedTask(
-        task_id=task_id, lease_id=lease_id, kind=TaskKind.call, tenant=tenant, timeout=10, files=[], body=body
-    )
+def task(task_id: str, lease_id: str = "first", tenant: str = "me", body: str = "e30=", **more: Any) -> LeasedTask:
+    about = {"kind": TaskKind.call, "tenant": tenant, "timeout": 10, "files": [], "body": body, **more}
+    return LeasedTask(task_id=task_id, lease_id=lease_id, **about)
 
 
 class Obedient:
@@ -72,14 +77,14 @@ class CountingLink:
 class House:
     """The middle of an agent: everything between its two ends."""
 
-    def __init__(self, cache: FileCache, *, only: str | None = None, idle_seconds: float = 60) -> None:
+    def __init__(self, cache: FileCache, *, idle_seconds: float = 60, **options: Any) -> None:
         self.engines: list[Obedient] = []
         self.starts = True
         self.link = CountingLink()
         self.leases = Leases(4)
         self.outbox = Outbox(self.link, self.leases)  # type: ignore[arg-type]
         self.tenants = Tenants(self.make, warm="me", most=2, idle_seconds=idle_seconds)  # type: ignore[arg-type]
-        self.dispatcher = Dispatcher(self.leases, Keeper(cache), self.tenants, self.outbox, only=only)
+        self.dispatcher = Dispatcher(self.leases, Keeper(cache), self.tenants, self.outbox, **options)
 
     def make(self, tenant: str) -> Obedient:
         self.engines.append(Obedient(tenant, starts=self.starts))
@@ -131,7 +136,7 @@ def test_a_body_goes_in_and_comes_out_unopened(run: Run) -> None:
         await until(lambda: not house.leases.all())
 
     house = run(what)
-    assert house.engines[0].bodies == [b"\x00\xff\xfe"]
+    assert house.engines[0].bodies == [pack(b"", b"\x00\xff\xfe")]
     assert house.engines[0].closed
     assert [(o.task_id, o.body, o.problem) for o in house.link.outcomes] == [("a", "AP/+", None)]
 
@@ -198,6 +203,48 @@ def test_without_isolation_only_the_owner_is_served(run: Run) -> None:
     assert outcome.problem is not None
     assert "serves its owner only" in outcome.problem.message
     assert not outcome.problem.retry
+
+
+def test_only_code_on_the_owners_list_reaches_an_engine(run: Run) -> None:
+    code = b"def f(): return 1"
+    allowed = AllowList([hashlib.sha256(code).hexdigest()])
+    good, bad = (base64.b64encode(text).decode() for text in (code, b"def f(): return 2"))
+
+    async def what(house: House) -> None:
+        # Whatever else the service says of a task, these are the bytes that would run.
+        for number, kind in enumerate(TaskKind):
+            house.dispatcher.take(task(f"bad {number}", f"bad {number}", kind=kind, code=bad))
+        await until(lambda: not house.leases.all())
+        assert not house.engines
+        house.dispatcher.take(task("good", "good", code=good))
+        house.dispatcher.take(task("look", "look", kind=TaskKind.inspect))
+        for lease in ("good", "look"):
+            (await house.has(lease)).answer(lease)
+        await until(lambda: not house.leases.all())
+
+    house = run(what, allowed=allowed)
+    assert sorted(house.engines[0].bodies) == sorted([pack(code, b"{}"), pack(b"", b"{}")])
+    outcomes = {outcome.task_id: outcome.problem for outcome in house.link.outcomes}
+    assert (outcomes.pop("good"), outcomes.pop("look")) == (None, None)
+    for problem in outcomes.values():
+        assert problem is not None
+        assert (problem.kind, problem.retry) == ("FunctionRefused", False)
+        assert problem.details["sha256"] == hashlib.sha256(b"def f(): return 2").hexdigest()
+        assert "owner's list" in problem.message
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_a_parcel_holds_what_was_packed(code: bytes, body: bytes) -> None:
+    assert unpack(pack(code, body)) == (code, body)
+
+
+@given(st.binary(max_size=40))
+def test_bytes_that_are_no_parcel_are_refused(data: bytes) -> None:
+    try:
+        code, body = unpack(data)
+    except EngineFault:
+        return
+    assert pack(code, body) == data
 
 
 def test_what_nobody_foresaw_ends_one_task_and_not_the_agent(run: Run) -> None:

@@ -31,6 +31,7 @@ from openbeam.models import (
     file_name,
 )
 from openbeam_endpoint.engines import Engine, EngineReply
+from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap, docker
 
 pytestmark = pytest.mark.xdist_group("engine")
@@ -85,7 +86,8 @@ class Lab:
         return self.begin(body, timeout, task_id)()
 
     def begin(self, body: Any, timeout: float = 30, task_id: str = "task") -> "Pending":
-        return Pending(self.engine, body.model_dump_json().encode(), timeout, task_id)
+        source, asked = body if isinstance(body, tuple) else ("", body)
+        return Pending(self.engine, pack(source.encode(), asked.model_dump_json().encode()), timeout, task_id)
 
     def value(self, source: str, *args: Any, **kwargs: Any) -> Any:
         reply = self.run(call(source, *args, **kwargs))
@@ -99,19 +101,17 @@ class Lab:
         return reply.problem
 
     def chunk(self, source: str, start: int = 0, stop: int = EVENTS, **params: Any) -> EngineReply:
-        return self.run(
-            ChunkBody(
-                name="z_mass",
-                source=source,
-                entrypoint="analyze",
-                params=params,
-                tree="events",
-                layout=Layout.flat,
-                start=start,
-                stop=stop,
-                **self.file,
-            )
+        body = ChunkBody(
+            name="z_mass",
+            entrypoint="analyze",
+            params=params,
+            tree="events",
+            layout=Layout.flat,
+            start=start,
+            stop=stop,
+            **self.file,
         )
+        return self.run((source, body))
 
 
 class Pending:
@@ -133,8 +133,8 @@ class Pending:
         return reply
 
 
-def call(source: str, *args: Any, **kwargs: Any) -> CallBody:
-    return CallBody(name="demo", source=source, entrypoint="f", args=list(args), kwargs=kwargs)
+def call(source: str, *args: Any, **kwargs: Any) -> tuple[str, CallBody]:
+    return source, CallBody(name="demo", entrypoint="f", args=list(args), kwargs=kwargs)
 
 
 def processes_named(mark: str) -> list[psutil.Process]:

@@ -18,6 +18,7 @@ from docker import from_env
 from openbeam.errors import EngineFault
 from openbeam.models import CallBody, Isolation, TaskProblem
 from openbeam_endpoint.engines import Engine, EngineReply
+from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap, docker
 
 pytestmark = pytest.mark.xdist_group("engine")
@@ -49,8 +50,8 @@ class Pending:
         self._replies: list[EngineReply] = []
         self._done = threading.Event()
         self.running = threading.Event()
-        body = CallBody(name="demo", source=source, entrypoint="f", args=[], kwargs={}).model_dump_json().encode()
-        engine.submit("task", body, timeout, self._answer, self.running.set)
+        body = CallBody(name="demo", entrypoint="f", args=[], kwargs={}).model_dump_json().encode()
+        engine.submit("task", pack(source.encode(), body), timeout, self._answer, self.running.set)
 
     def _answer(self, reply: EngineReply) -> None:
         self._replies.append(reply)
@@ -206,6 +207,7 @@ from pathlib import Path
 import psutil
 from openbeam.models import CallBody, Isolation
 from openbeam_endpoint.engines import Engine
+from openbeam_endpoint.parcel import pack
 
 SOURCE = '''
 import os, time
@@ -223,8 +225,8 @@ starter = threading.Thread(target=engine.start)
 starter.start()
 starter.join()
 running = threading.Event()
-body = CallBody(name="demo", source=SOURCE, entrypoint="f", args=[], kwargs={}).model_dump_json().encode()
-engine.submit("task", body, 120, print, running.set)
+body = CallBody(name="demo", entrypoint="f", args=[], kwargs={}).model_dump_json().encode()
+engine.submit("task", pack(SOURCE.encode(), body), 120, print, running.set)
 running.wait()
 time.sleep(0.5)
 print("below:", *(process.pid for process in psutil.Process().children(recursive=True)), flush=True)

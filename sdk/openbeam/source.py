@@ -1,13 +1,18 @@
-"""A function as text: what leaves the author's machine is source and a schema, never a pickle."""
+"""A function as it leaves its author's machine: source text and a schema; where somebody asks for it, a pickle.
+
+Pickles are only ever made here. Nothing but an engine opens one.
+"""
 
 from __future__ import annotations
 
 import ast
+import base64
 import builtins
 import hashlib
 import inspect
 import re
 import symtable
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +23,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from openbeam.errors import InvalidInput
-from openbeam.models import FunctionKind
+from openbeam.models import CodeFormat, FunctionKind
+from openbeam.signature import docstring_of, parameters_from
 
 __all__ = [
     "Source",
@@ -26,6 +32,7 @@ __all__ = [
     "from_callable",
     "from_file",
     "from_module",
+    "from_pickle",
     "name_of",
     "parameters_of",
     "sha256",
@@ -34,6 +41,9 @@ __all__ = [
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 # Names that a module has without anybody's doing.
 _GIVEN = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
+
+_LONGEST_DOCSTRING = 20_000
+_LONGEST_DESCRIPTION = 4_000
 
 # Calling one of these returns no result yet.
 _UNFIT = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -52,6 +62,9 @@ class Source:
     source: str
     entrypoint: str
     parameters: dict[str, Any]
+    docstring: str = ""
+    format: CodeFormat = CodeFormat.source
+    python: str = ""
 
     @property
     def sha256(self) -> str:
@@ -65,6 +78,9 @@ class Source:
             "source": self.source,
             "entrypoint": self.entrypoint,
             "parameters": self.parameters,
+            "docstring": self.docstring[:_LONGEST_DOCSTRING],
+            "format": self.format,
+            "python": self.python,
         }
 
 
@@ -131,7 +147,38 @@ def from_callable(function: Callable[..., Any]) -> Source:
     if outside:
         names = ", ".join(outside)
         raise _refusal(plain.__name__, f"uses {names} from outside itself", "Import or define that inside the function")
-    return Source(FunctionKind.plain, text, plain.__name__, dict(_NO_PARAMETERS))
+    return Source(FunctionKind.plain, text, plain.__name__, parameters_from(plain), docstring_of(plain))
+
+
+def from_pickle(function: Callable[..., Any]) -> Source:
+    """Return the pieces of a plain function as pickled code: for lambdas, closures, and what else has no text.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be pickled.
+
+    """
+    import cloudpickle  # few need it
+
+    if not callable(function) or any(unfit(function) for unfit in _UNFIT):
+        raise _refusal(repr(function)[:80], "is no ordinary function", "Write one that returns its result")
+    try:
+        code = cloudpickle.dumps(function)
+    except Exception as error:
+        raise InvalidInput(f"{name_of(function)} cannot be pickled: {error}.", field="source") from error
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    entrypoint = name_of(function).replace("-", "_")
+    entrypoint = entrypoint if entrypoint.isidentifier() else f"f_{entrypoint}"
+    return Source(
+        FunctionKind.plain,
+        base64.b64encode(code).decode("ascii"),
+        entrypoint,
+        dict(_NO_PARAMETERS),
+        docstring_of(function),
+        CodeFormat.pickle,
+        python,
+    )
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -142,7 +189,7 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def description_of(function: Callable[..., Any]) -> str:
     """Return the first paragraph of a function's docstring."""
-    return (inspect.getdoc(function) or "").split("\n\n")[0].strip()
+    return docstring_of(function).split("\n\n")[0].strip()[:_LONGEST_DESCRIPTION]
 
 
 def _refusal(name: str, what: str, remedy: str) -> InvalidInput:

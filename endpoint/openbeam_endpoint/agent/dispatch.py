@@ -1,4 +1,4 @@
-"""The way of one task: its files, its tenant's engine, its outcome. The body is decoded and handed on, never opened."""
+"""The way of one task: its files, its tenant's engine, its outcome. Code and body are handed on, and never opened."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import structlog
 from openbeam.errors import EngineFault, OpenbeamError
 from openbeam.models import LeasedTask
 
+from openbeam_endpoint.agent.allowed import AllowList
 from openbeam_endpoint.agent.held import Held, Leases, Stage
 from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.problems import problem_of
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.engines import EngineReply
 from openbeam_endpoint.keeper import Keeper
+from openbeam_endpoint.parcel import pack
 
 __all__ = ["Dispatcher"]
 
@@ -25,17 +27,26 @@ log = structlog.get_logger()
 class Dispatcher:
     """Gives each leased task a job that ends with an outcome. Belongs to the event loop's thread.
 
-    ``only`` is the one tenant that may run here, when nothing protects the machine from code.
+    ``only`` is the one tenant that may run here, when nothing protects the machine from code; ``allowed`` is the
+    owner's own list of functions.
     """
 
     def __init__(
-        self, leases: Leases, keeper: Keeper, tenants: Tenants, outbox: Outbox, *, only: str | None = None
+        self,
+        leases: Leases,
+        keeper: Keeper,
+        tenants: Tenants,
+        outbox: Outbox,
+        *,
+        only: str | None = None,
+        allowed: AllowList | None = None,
     ) -> None:
         self._leases = leases
         self._keeper = keeper
         self._tenants = tenants
         self._outbox = outbox
         self._only = only
+        self._allowed = allowed or AllowList(())
 
     def take(self, task: LeasedTask) -> None:
         """Start the job of a leased task."""
@@ -65,13 +76,15 @@ class Dispatcher:
         if self._only and task.tenant != self._only:
             alone = EngineFault("This endpoint has no isolation: it serves its owner only.")
             return EngineReply(None, problem_of(alone, retry=False))
+        code = base64.b64decode(task.code)
+        self._allowed.check(task, code)
         held.activity = partial(self._keeper.activity, task.files)
         await self._keeper.fetch(task.files)
         held.activity = lambda: "waiting for an engine"
         async with self._tenants.engine(task.tenant) as engine:
             self._leases.move(held, Stage.engaged)
             running = partial(self._leases.start, held)
-            reply = await engine.run(task.lease_id, base64.b64decode(task.body), task.timeout, running)
+            reply = await engine.run(task.lease_id, pack(code, base64.b64decode(task.body)), task.timeout, running)
         if reply.problem is None and reply.body is None:
             raise EngineFault("The engine gave no answer.")
         return reply

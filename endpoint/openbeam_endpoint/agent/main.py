@@ -27,6 +27,7 @@ from openbeam.models import EndpointStatus, Isolation
 from openbeam_datasets.files import FileCache
 from openbeam_datasets.locate import ServiceFiles
 
+from openbeam_endpoint.agent.allowed import AllowList
 from openbeam_endpoint.agent.dispatch import Dispatcher
 from openbeam_endpoint.agent.held import Leases
 from openbeam_endpoint.agent.lease import Leasing
@@ -78,7 +79,9 @@ class Agent:
             idle_seconds=config.engine_idle_seconds,
         )
         only = identity.owner_id if isolation is Isolation.none else None
-        self._dispatcher = Dispatcher(leases, self._keeper, self._tenants, self._outbox, only=only)
+        self._dispatcher = Dispatcher(
+            leases, self._keeper, self._tenants, self._outbox, only=only, allowed=AllowList(config.functions)
+        )
         self._leasing = Leasing(self._link, leases, self._dispatcher, status)
 
     async def run(self, stop: asyncio.Event) -> None:

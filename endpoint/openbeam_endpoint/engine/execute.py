@@ -6,6 +6,7 @@ Runs in a child that the zygote forked for this task alone.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,13 +14,14 @@ from types import SimpleNamespace
 from typing import Annotated, Any, Final
 
 import hist
-from openbeam.errors import DataUnavailable, EngineFault, InvalidInput, ResultRefused
+from openbeam.errors import DataUnavailable, EngineFault, FunctionRefused, InvalidInput, ResultRefused
 from openbeam.histograms import to_uhi
-from openbeam.models import MAX_RESULT, CallBody, ChunkBody, InspectBody, file_name
+from openbeam.models import MAX_RESULT, CallBody, ChunkBody, CodeFormat, InspectBody, file_name
 from openbeam_datasets.readers import inspect_file, open_events
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from openbeam_endpoint.engine.author import Author
+from openbeam_endpoint.parcel import unpack
 
 __all__ = ["execute"]
 
@@ -30,8 +32,8 @@ Task = CallBody | ChunkBody | InspectBody
 _tasks: TypeAdapter[Task] = TypeAdapter(Annotated[Task, Field(discriminator="kind")])
 
 
-def execute(body: bytes, data: Path) -> bytes:
-    """Return the result of a task as JSON (``CallResult``, ``ChunkResult`` or ``InspectResult``).
+def execute(parcel: bytes, data: Path) -> bytes:
+    """Return the result of a task, code and body, as JSON (``CallResult``, ``ChunkResult`` or ``InspectResult``).
 
     Raises
     ------
@@ -45,35 +47,36 @@ def execute(body: bytes, data: Path) -> bytes:
         When the file cannot be read.
     FileNotFoundError
         When it is not below ``data`` (any more).
+    FunctionRefused
+        When it is pickled code of another Python.
     EngineFault
         When the body is not a task.
 
     """
+    code, body = unpack(parcel)
     try:
         task = _tasks.validate_json(body)
     except ValidationError as error:
         raise EngineFault("This engine does not understand the task. Update the endpoint.") from error
     if isinstance(task, CallBody):
-        return _call(task)
+        return _call(task, code)
     try:
-        return _chunk(task, data) if isinstance(task, ChunkBody) else _inspect(task, data)
+        return _chunk(task, code, data) if isinstance(task, ChunkBody) else _inspect(task, data)
     except InvalidInput as error:
         # The readers' word for a file that cannot be read as asked.
         raise DataUnavailable(error.message, **error.details) from error
 
 
-def _call(task: CallBody) -> bytes:
+def _call(task: CallBody, code: bytes) -> bytes:
     began = time.process_time()
-    author = Author(task.name, task.source)
-    author.load()
+    author = _pickled(task, code) if task.format is CodeFormat.pickle else _author(task.name, code)
     value = author.call(task.entrypoint, *task.args, **task.kwargs)
     result = {"value": value, "seconds": time.process_time() - began}
     return _json(result, lambda: f"{task.entrypoint}() returned {_kind(value)}")
 
 
-def _chunk(task: ChunkBody, data: Path) -> bytes:
-    author = Author(task.name, task.source)
-    author.load()
+def _chunk(task: ChunkBody, code: bytes, data: Path) -> bytes:
+    author = _author(task.name, code)
     params = _params(author, task.params)
     began = time.process_time()
     path = _path(task, data)
@@ -84,6 +87,27 @@ def _chunk(task: ChunkBody, data: Path) -> bytes:
         histograms = _histograms(author.call(task.entrypoint, events, params), task.entrypoint)
     result = {"events": read, "histograms": histograms, "seconds": time.process_time() - began}
     return _json(result, lambda: f"A histogram of {task.entrypoint}()")
+
+
+def _author(name: str, code: bytes) -> Author:
+    author = Author(name, code.decode())
+    author.load()
+    return author
+
+
+def _pickled(task: CallBody, code: bytes) -> Author:
+    """Open pickled code: here, in the sandbox, and nowhere else."""
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if task.python != here:
+        raise FunctionRefused(
+            f"{task.name} was pickled by Python {task.python}, and this endpoint has {here}. Register it again with "
+            f"Python {here}, or as source text, which runs on any.",
+            python=here,
+            needed=task.python,
+        )
+    author = Author(task.name, "")
+    author.unpickle(task.entrypoint, code)
+    return author
 
 
 def _inspect(task: InspectBody, data: Path) -> bytes:

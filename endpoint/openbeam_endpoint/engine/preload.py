@@ -15,6 +15,7 @@ import uproot
 from openbeam.models import ChunkBody, InspectBody, Layout, file_name
 
 from openbeam_endpoint.engine.execute import execute
+from openbeam_endpoint.parcel import pack
 
 __all__ = ["warm"]
 
@@ -46,12 +47,10 @@ def warm(scratch: Path) -> None:
         size, checksum = 0, "adler32:00000000"
         _write(folder / file_name(checksum, size))
         about = {"file": checksum, "size": size, "tree": "Events"}
-        execute(InspectBody(**about).model_dump_json().encode(), folder)
+        execute(pack(b"", InspectBody(**about).model_dump_json().encode()), folder)
         for layout, entrypoint in ((Layout.flat, "flat"), (Layout.nanoaod, "nanoaod")):
-            chunk = ChunkBody(
-                name="warm", source=_ANALYSIS, entrypoint=entrypoint, params={}, layout=layout, start=0, stop=4, **about
-            )
-            json.loads(execute(chunk.model_dump_json().encode(), folder))
+            chunk = ChunkBody(name="warm", entrypoint=entrypoint, params={}, layout=layout, start=0, stop=4, **about)
+            json.loads(execute(pack(_ANALYSIS.encode(), chunk.model_dump_json().encode()), folder))
 
 
 def _write(path: Path) -> None:

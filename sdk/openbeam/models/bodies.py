@@ -1,4 +1,4 @@
-"""What an engine's worker reads and writes."""
+"""What an engine's worker reads and writes. A task's code travels beside its body, so that agents can hash it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from pydantic import StringConstraints
 
 from openbeam.models.bounds import Checksum, Model
 from openbeam.models.datasets import Layout
+from openbeam.models.functions import CodeFormat
 
 __all__ = ["CallBody", "CallResult", "ChunkBody", "ChunkResult", "InspectBody", "InspectResult", "file_name"]
 
 
 class CallBody(Model):
-    """Call ``entrypoint(*args, **kwargs)`` of ``source``."""
+    """Call ``entrypoint(*args, **kwargs)`` of the code that comes with this."""
 
     kind: Literal["call"] = "call"
     name: str
-    source: str
+    format: CodeFormat = CodeFormat.source
+    python: str = ""
+    """The Python that made a pickle."""
     entrypoint: str
     args: list[Any]
     kwargs: dict[str, Any]
 
 
 class ChunkBody(Model):
-    """Run ``entrypoint(events[start:stop], Params(**params))`` of ``source``."""
+    """Run ``entrypoint(events[start:stop], Params(**params))`` of the code that comes with this."""
 
     kind: Literal["chunk"] = "chunk"
     name: str
-    source: str
     entrypoint: str
     params: dict[str, Any]
     file: Checksum

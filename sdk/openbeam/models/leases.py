@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from openbeam.models.bounds import MAX_OUTPUT, MAX_RESULT, MAX_WAIT, Model
+from openbeam.models.bounds import MAX_OUTPUT, MAX_RESULT, MAX_SOURCE, MAX_WAIT, Model
 from openbeam.models.datasets import DataFile
 from openbeam.models.endpoints import EndpointStatus
 from openbeam.models.tasks import TaskProblem
@@ -56,6 +56,8 @@ class LeasedTask(Model):
     timeout: float
     files: list[DataFile]
     """To be fetched and verified before the task starts."""
+    code: Annotated[str, StringConstraints(max_length=MAX_SOURCE * 6)] = ""
+    """Base64 of the function's code: source text, or a pickle. The agent hashes it for its allow-list."""
     body: str
     """Base64 of a ``CallBody``, ``ChunkBody`` or ``InspectBody`` in JSON."""
 

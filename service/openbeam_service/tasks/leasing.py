@@ -18,6 +18,7 @@ from openbeam_service.database import now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.endpoints.policy import why_not
 from openbeam_service.registry.models import FunctionRow
+from openbeam_service.registry.source import code_of
 from openbeam_service.runs import cache
 from openbeam_service.runs.models import RunRow
 from openbeam_service.tasks.models import ACTIVE_STATES, HELD_STATES, TaskRow
@@ -179,14 +180,14 @@ class _Chunks:
 
 
 # ------------------------------------------------------------------------------------------------ what goes out
-def _sources(db: Session, function_ids: Collection[str]) -> dict[str, tuple[str, str, str]]:
-    columns = (FunctionRow.id, FunctionRow.name, FunctionRow.source, FunctionRow.entrypoint)
-    query = select(*columns).where(FunctionRow.id.in_(function_ids))
-    return {function_id: (name, source, entrypoint) for function_id, name, source, entrypoint in db.execute(query)}
+def _sources(db: Session, function_ids: Collection[str]) -> dict[str, str]:
+    query = select(FunctionRow.id, FunctionRow.source).where(FunctionRow.id.in_(function_ids))
+    return dict(db.execute(query).all())
 
 
-def _envelope(task: TaskRow, lease: Lease, source: tuple[str, str, str], run: RunRow | None) -> LeasedTask:
-    body = _body(task, source, run)
+def _envelope(task: TaskRow, lease: Lease, source: str, run: RunRow | None) -> LeasedTask:
+    body = _body(task, run)
+    code = b"" if task.kind is TaskKind.inspect else code_of(task.function.format, source)
     return LeasedTask(
         task_id=task.id,
         lease_id=lease.lease_id,
@@ -194,20 +195,22 @@ def _envelope(task: TaskRow, lease: Lease, source: tuple[str, str, str], run: Ru
         tenant=task.tenant,
         timeout=task.timeout,
         files=[] if task.kind is TaskKind.call else [task.file],
+        code=base64.b64encode(code).decode("ascii"),
         body=base64.b64encode(body.model_dump_json().encode()).decode("ascii"),
     )
 
 
-def _body(task: TaskRow, source: tuple[str, str, str], run: RunRow | None) -> CallBody | ChunkBody | InspectBody:
-    name, text, entrypoint = source
+def _body(task: TaskRow, run: RunRow | None) -> CallBody | ChunkBody | InspectBody:
+    function = task.function
     if task.kind is TaskKind.call:
-        return CallBody(name=name, source=text, entrypoint=entrypoint, **(task.arguments or {"args": [], "kwargs": {}}))
+        about = {"name": function.name, "format": function.format, "python": function.python}
+        arguments = task.arguments or {"args": [], "kwargs": {}}
+        return CallBody(**about, entrypoint=function.entrypoint, **arguments)
     if task.kind is TaskKind.inspect or run is None:
         return InspectBody(file=task.file.checksum, size=task.file.size, tree=task.tree or "")
     return ChunkBody(
-        name=name,
-        source=text,
-        entrypoint=entrypoint,
+        name=function.name,
+        entrypoint=function.entrypoint,
         params=run.params,
         file=task.file.checksum,
         size=task.file.size,

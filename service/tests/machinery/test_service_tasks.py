@@ -37,7 +37,7 @@ def test_a_call_goes_to_the_agent_and_its_result_comes_back(operator: httpx.Clie
     assert leased.files == []
     asked = json.loads(base64.b64decode(leased.body))
     assert (asked["kind"], asked["entrypoint"], asked["args"], asked["kwargs"]) == ("call", "double", [21], {"y": 1})
-    assert asked["source"] == PLAIN
+    assert base64.b64decode(leased.code) == PLAIN.encode()
     assert agent.renew(leased, running=True) == []
     assert operator.get(f"/tasks/{task_id}").json()["state"] == "running"
     assert agent.give(leased, {"value": {"answer": 42}})
