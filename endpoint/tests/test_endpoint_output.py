@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from openbeam.models import MAX_OUTPUT, CallBody, CallResult, Isolation
 from openbeam_endpoint.engines import Engine, EngineReply
+from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap
 from openbeam_endpoint.sandbox.settings import OUTPUT_MOST
 
@@ -33,8 +34,8 @@ def run(engine: Engine, source: str, timeout: float = 30) -> EngineReply:
         replies.append(reply)
         done.set()
 
-    body = CallBody(name="demo", source=source, entrypoint="f", args=[], kwargs={})
-    engine.submit("task", body.model_dump_json().encode(), timeout, answer)
+    body = CallBody(name="demo", entrypoint="f", args=[], kwargs={})
+    engine.submit("task", pack(source.encode(), body.model_dump_json().encode()), timeout, answer)
     assert done.wait(60)
     return replies[0]
 
