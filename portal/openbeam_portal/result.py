@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import streamlit as st
 from openbeam import Client, Run
-from openbeam.errors import OpenbeamError
+from openbeam.errors import OpenbeamError, ResultGone
 from openbeam.models import Dataset, RunUpdate, TaskProblem
 from openbeam.states import RunState
 from streamlit.delta_generator import DeltaGenerator
 
-from openbeam_portal import reading
+from openbeam_portal import reading, trouble
 from openbeam_portal.figure import live
 from openbeam_portal.figure.picture import Picture
 from openbeam_portal.figure.press import PressBusy, PressFailed, press
@@ -37,11 +37,17 @@ def show(client: Client, run: Run, dataset: Dataset | None) -> str | None:
         _stop_button(run)
         _follow(run, header)
         return None
-    histograms = reading.histograms(client, run.id)
+    try:
+        histograms = reading.histograms(client, run.id)
+    except ResultGone as error:
+        st.info(plain(str(error)), icon=":material/history:")
+        return None
     if not histograms:
         _explain(client, run)
+        _again_button(run)
         return None
     chosen = live.update(RunUpdate(run=run.record, histograms=histograms), header)
+    _again_button(run)
     if run.errors:
         with st.expander(words.WHY_MISSING, icon=":material/warning:"):
             _problems(client, run)
@@ -57,6 +63,19 @@ def _stop_button(run: Run) -> None:
     if st.button(words.STOP, icon=":material/stop_circle:", key="stop-button", help=words.STOP_HELP):
         run.cancel()
         st.rerun()
+
+
+def _again_button(run: Run) -> None:
+    """Offer to compute what is missing: as a run of its own, which the page then shows."""
+    if run.state is RunState.complete:
+        return
+    if st.button(words.AGAIN, icon=":material/restart_alt:", key="again-button", help=words.AGAIN_HELP):
+        try:
+            st.query_params["run"] = run.resubmit().id
+        except OpenbeamError as error:
+            trouble.show(error)
+        else:
+            st.rerun()
 
 
 def _follow(run: Run, header: live.Header) -> None:

@@ -30,6 +30,7 @@ from openbeam.errors import (
 )
 from openbeam.models import (
     MAX_AUDIT_PAGE,
+    MAX_PAGE,
     MAX_WAIT,
     AuditEntry,
     AuditFilter,
@@ -43,6 +44,7 @@ from openbeam.models import (
     FunctionSummary,
     Layout,
     Model,
+    RunFilter,
     RunSubmit,
     StoredFile,
     Task,
@@ -448,9 +450,27 @@ class Client(ClassCalls, TokenCalls):
         )
         return Run(self._wire, self._wire.post(RunRecord, "/runs", submit))
 
-    def runs(self) -> list[Run]:
-        """Return the caller's last runs (at most 100), newest first."""
-        return [Run(self._wire, record) for record in self._wire.get(list[RunRecord], "/runs")]
+    def runs(self, limit: int = MAX_PAGE, **filters: Any) -> list[Run]:
+        """Return up to ``limit`` of the caller's runs, newest first.
+
+        ``filters`` are the fields of ``RunFilter``: ``state``, ``function`` (``name`` or ``name@3``), ``since``.
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such filter, or a moment has no time zone.
+
+        """
+        found: list[RunRecord] = []
+        wanted = checked(RunFilter, **filters)
+        while limit > len(found):
+            wanted.limit = min(limit - len(found), MAX_PAGE)
+            page = self._wire.get(list[RunRecord], "/runs", **wanted.model_dump(mode="json", exclude_none=True))
+            found += page
+            if len(page) < wanted.limit:
+                break
+            wanted.before = page[-1].id
+        return [Run(self._wire, record) for record in found]
 
     def get_run(self, run_id: str) -> Run:
         """Return a run by id.

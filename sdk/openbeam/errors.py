@@ -18,6 +18,7 @@
      |   |   |- InvalidParameter              422  names the parameter
      |   |   '- CallsRefused                  422  names the calls of a batch
      |   |- Conflict                          409
+     |   |- ResultGone                        410
      |   |- TooLarge                          413
      |   |- TooMany                           429
      |   |- NotSignedIn (PermissionError)     401
@@ -63,6 +64,7 @@ __all__ = [
     "NotSignedIn",
     "OpenbeamError",
     "Refused",
+    "ResultGone",
     "ResultRefused",
     "RunFailed",
     "ServiceFault",
@@ -206,6 +208,12 @@ class Conflict(Refused):
     """The name is taken, or the object is not in a state that allows this."""
 
     status = 409
+
+
+class ResultGone(Refused):
+    """A result was there, and was removed after the time for which results are kept."""
+
+    status = 410
 
 
 class TooLarge(Refused):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from openbeam.errors import RunFailed, TaskPending
 from openbeam.live import updates
-from openbeam.models import Account, Provenance, RunUpdate, Seconds, TaskProblem
+from openbeam.models import Account, Provenance, RunAgain, RunChunk, RunKeep, RunUpdate, Seconds, TaskProblem
 from openbeam.models import Run as RunRecord
 from openbeam.states import FINAL_RUN_STATES, RunState
 from openbeam.transport import Transport, poll
@@ -134,6 +134,29 @@ class Run:
         """Stop all that is left of the run, and return the run itself; what was computed stays."""
         self.record = self._wire.post(RunRecord, f"/runs/{self.id}/cancel", {})
         return self
+
+    def resubmit(self, endpoint: str | None = None) -> Run:
+        """Return a new run that computes what this one lacks, and takes the rest from the chunk cache.
+
+        Raises
+        ------
+        Conflict
+            When this run has not ended, or no events are missing.
+
+        """
+        return Run(self._wire, self._wire.post(RunRecord, f"/runs/{self.id}/resubmit", RunAgain(endpoint=endpoint)))
+
+    def keep(self, *, kept: bool = True) -> Self:
+        """Let the result stay for as long as somebody cites it, or no longer than others; return the run itself."""
+        self.record = self._wire.post(RunRecord, f"/runs/{self.id}/keep", RunKeep(kept=kept))
+        return self
+
+    def chunks(self) -> Iterator[RunChunk]:
+        """Yield the run's chunks: which events, who computed them, and how that ended."""
+        last = ""
+        while page := self._wire.get(list[RunChunk], f"/runs/{self.id}/chunks", after=last):
+            yield from page
+            last = page[-1].id
 
     def events(self, timeout: float | None = None) -> Iterator[RunUpdate]:
         """Yield the run's updates as they happen, the last one with its final state, and then stop.

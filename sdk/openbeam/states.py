@@ -14,7 +14,7 @@ A run::
         |          '-----> cancelled
         '-> failed
 
-Final states have no step out of them: whoever sees one may stop looking.
+Final states have no step out of them: whoever sees one may stop looking. What a run lacks is computed by a new run.
 """
 
 from __future__ import annotations

@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     """Largest file that may be uploaded."""
     max_json_bytes: Annotated[int, Field(gt=0)] = 24 * 1024**2
     """Largest body of any other request."""
+    result_days: Annotated[int, Field(gt=0, le=36500)] = 30
+    """How long results are kept, unless somebody keeps them."""
     token_days: Annotated[int, Field(gt=0, le=3650)] = 90
     """Life of a personal token, unless its maker says otherwise."""
     max_token_days: Annotated[int, Field(gt=0, le=3650)] = 366

@@ -88,7 +88,20 @@ from openbeam.models.leases import (
     TaskOutcome,
 )
 from openbeam.models.people import Role, User
-from openbeam.models.runs import Account, Provenance, Run, RunSubmit, RunUpdate, Seconds
+from openbeam.models.runs import (
+    MAX_PAGE,
+    Account,
+    PageSize,
+    Provenance,
+    Run,
+    RunAgain,
+    RunChunk,
+    RunFilter,
+    RunKeep,
+    RunSubmit,
+    RunUpdate,
+    Seconds,
+)
 from openbeam.models.sharing import Sharing, Visibility
 from openbeam.models.tasks import Task, TaskOutput, TaskProblem, TaskSubmit
 from openbeam.models.tokens import NewToken, PersonalToken, TokenSpec
@@ -100,6 +113,7 @@ __all__ = [
     "MAX_GROUPS",
     "MAX_HISTOGRAM_BINS",
     "MAX_OUTPUT",
+    "MAX_PAGE",
     "MAX_PAYLOAD",
     "MAX_RESULT",
     "MAX_SOURCE",
@@ -158,6 +172,7 @@ __all__ = [
     "Model",
     "Name",
     "NewToken",
+    "PageSize",
     "PersonalToken",
     "Printed",
     "Provenance",
@@ -169,6 +184,10 @@ __all__ = [
     "ReturnKey",
     "Role",
     "Run",
+    "RunAgain",
+    "RunChunk",
+    "RunFilter",
+    "RunKeep",
     "RunSubmit",
     "RunUpdate",
     "Seconds",

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from openbeam.models.bounds import Model
 from openbeam.models.tasks import TaskProblem
-from openbeam.states import RunState
+from openbeam.states import RunState, TaskState
 
-__all__ = ["Account", "Provenance", "Run", "RunSubmit", "RunUpdate", "Seconds"]
+__all__ = [
+    "MAX_PAGE",
+    "Account",
+    "PageSize",
+    "Provenance",
+    "Run",
+    "RunAgain",
+    "RunChunk",
+    "RunFilter",
+    "RunKeep",
+    "RunSubmit",
+    "RunUpdate",
+    "Seconds",
+]
+
+MAX_PAGE: Final = 100
+PageSize = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 
 
 class RunSubmit(Model):
@@ -104,6 +120,55 @@ class Run(Model):
     notices: list[str] = Field(default_factory=list)
     """What its user should know, e.g. that the analysis is deprecated."""
     created: datetime
+    resubmits: str | None = None
+    """The run whose missing events this one computes."""
+    kept: bool = False
+    """Its result stays for as long as somebody cites it."""
+
+
+class RunChunk(Model):
+    """One chunk of a run: events ``start`` to ``stop`` of a file, and who computed them."""
+
+    id: str
+    """Of the chunk as a task."""
+    state: TaskState
+    file: str
+    start: int
+    stop: int
+    endpoint: str
+    worker: str
+    """As the endpoint names it; empty when the result came from the cache, or nobody has begun."""
+    attempts: int
+    cached: bool
+    started: datetime | None
+    ended: datetime | None
+    error: TaskProblem | None
+
+
+class RunFilter(Model):
+    """Which runs to list, newest first; what is left out does not matter."""
+
+    state: RunState | None = None
+    function: Annotated[str, StringConstraints(max_length=100)] | None = None
+    """``name``, ``name@version`` or id."""
+    since: AwareDatetime | None = None
+    """Submitted then or later."""
+    before: Annotated[str, StringConstraints(max_length=36)] | None = None
+    """The last run of the page before."""
+    limit: PageSize = MAX_PAGE
+
+
+class RunAgain(Model):
+    """Compute what a run lacks."""
+
+    endpoint: Annotated[str, StringConstraints(max_length=100)] | None = None
+    """Id or name; None takes the same one."""
+
+
+class RunKeep(Model):
+    """Whether a run's result stays for as long as somebody cites it."""
+
+    kept: bool
 
 
 class RunUpdate(Model):

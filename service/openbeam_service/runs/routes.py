@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security, status
 from fastapi.responses import StreamingResponse
 from openbeam.errors import NotSignedIn
-from openbeam.models import Run, RunSubmit
+from openbeam.models import MAX_PAGE, PageSize, Run, RunAgain, RunChunk, RunFilter, RunKeep, RunSubmit
 from openbeam.states import FINAL_RUN_STATES
 from starlette.concurrency import run_in_threadpool
 
 from openbeam_service.database import Db
 from openbeam_service.identity.principal import Principal, optional_principal, principal
-from openbeam_service.runs import store
+from openbeam_service.runs import chunks, retention, store
 from openbeam_service.runs.live import Update
 from openbeam_service.tasks.backend import Backend
 from openbeam_service.tasks.routes import Wait
@@ -33,9 +33,9 @@ def submit_run(request: Request, caller: Runner, submit: RunSubmit) -> Run:
 
 
 @router.get("", summary="The caller's runs")
-def list_runs(db: Db, caller: Runner) -> list[Run]:
-    """Return the newest hundred."""
-    return store.shown_runs(db, store.list_runs(db, caller))
+def list_runs(db: Db, caller: Runner, wanted: Annotated[RunFilter, Query()]) -> list[Run]:
+    """Return those that fit, newest first; the next page begins ``before`` the last one of this."""
+    return store.shown_runs(db, store.list_runs(db, caller, wanted))
 
 
 @router.get("/{run_id}", summary="One run")
@@ -55,9 +55,35 @@ async def get_run(request: Request, caller: Runner, run_id: str, wait: Wait = 0.
 @router.get("/{run_id}/histograms", summary="Histograms of a run, so far or at its end")
 def get_histograms(request: Request, db: Db, caller: Runner, run_id: str) -> Response:
     """Return UHI JSON (schema 1) by name."""
-    store.find_run(db, caller, run_id)
+    run = store.find_run(db, caller, run_id)
+    retention.check_there("run", run.ended, run.forgotten)
     backend: Backend = request.app.state.backend
     return Response(backend.gatherer.histograms(db, run_id), media_type="application/json")
+
+
+@router.get("/{run_id}/chunks", summary="Where the chunks of a run are")
+def get_chunks(
+    db: Db,
+    caller: Runner,
+    run_id: str,
+    after: Annotated[str, Query(max_length=36, description="The last chunk of the page before.")] = "",
+    limit: PageSize = MAX_PAGE,
+) -> list[RunChunk]:
+    """Return a page of the run's chunks, in the order of their ids; chunks of long ago are forgotten."""
+    return chunks.list_chunks(db, store.find_run(db, caller, run_id), after, limit)
+
+
+@router.post("/{run_id}/resubmit", summary="Compute what a run lacks", status_code=status.HTTP_201_CREATED)
+def resubmit_run(request: Request, caller: Runner, run_id: str, again: RunAgain) -> Run:
+    """Start a new run of the same; what is done comes from the chunk cache, so only the missing chunks are computed."""
+    backend: Backend = request.app.state.backend
+    return backend.resubmit_run(caller, run_id, again)
+
+
+@router.post("/{run_id}/keep", summary="Keep a run's result")
+def keep_run(db: Db, caller: Runner, run_id: str, wanted: RunKeep) -> Run:
+    """Let the result stay for as long as somebody cites it, or no longer than others."""
+    return store.shown_runs(db, [retention.keep(db, caller, run_id, kept=wanted.kept)])[0]
 
 
 @router.post("/{run_id}/cancel", summary="Cancel a run")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from openbeam.errors import InvalidInput, TooMany, UnknownRun
-from openbeam.models import Account, FunctionKind, Provenance, Run, RunSubmit, Seconds, TaskKind, TaskProblem
+from openbeam.models import Account, FunctionKind, Provenance, Run, RunFilter, RunSubmit, Seconds, TaskKind, TaskProblem
 from openbeam.states import FINAL_RUN_STATES, RunState, TaskState
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.access import visible_runs
@@ -16,6 +16,7 @@ from openbeam_service.audit.store import note
 from openbeam_service.database import now
 from openbeam_service.endpoints.store import is_online
 from openbeam_service.identity.principal import Principal
+from openbeam_service.registry.models import FunctionRow
 from openbeam_service.registry.shown import notices
 from openbeam_service.registry.store import find_dataset, find_function
 from openbeam_service.runs.account import Tally, tallies
@@ -24,14 +25,24 @@ from openbeam_service.runs.params import complete
 from openbeam_service.tasks.choice import choose_endpoint
 from openbeam_service.tasks.models import HELD_STATES, TaskRow
 
-__all__ = ["MAX_ACTIVE_RUNS", "add_run", "errors_of", "find_run", "list_runs", "load_run", "shown_run", "shown_runs"]
+__all__ = [
+    "MAX_ACTIVE_RUNS",
+    "add_run",
+    "check_quota",
+    "errors_of",
+    "find_run",
+    "list_runs",
+    "load_run",
+    "shown_run",
+    "shown_runs",
+]
 
 MAX_ACTIVE_RUNS: Final = 50
 """Runs of one person that have not ended."""
-MAX_LISTED: Final = 100
 MAX_ERRORS: Final = 10
 
 _MOST_PROBLEMS: Final = 300
+_LONGEST_VERSION: Final = 10
 
 
 # ------------------------------------------------------------------------------------------------ submission
@@ -56,7 +67,7 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     spec = find_dataset(db, caller, submit.dataset).spec
     params = complete(function.parameters, submit.params)
     endpoint = choose_endpoint(db, caller, submit.endpoint, function)
-    _check_quota(db, caller)
+    check_quota(db, caller)
     run = RunRow(
         user_id=caller.user_id,
         function=function,
@@ -79,7 +90,15 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     return run
 
 
-def _check_quota(db: Session, caller: Principal) -> None:
+def check_quota(db: Session, caller: Principal) -> None:
+    """Refuse one run more than a person may have at once.
+
+    Raises
+    ------
+    TooMany
+        Saying how many there are.
+
+    """
     active = (RunRow.user_id == caller.user_id, RunRow.state.in_({RunState.planning, RunState.running}))
     count = db.scalar(select(func.count()).select_from(RunRow).where(*active)) or 0
     if count >= MAX_ACTIVE_RUNS:
@@ -111,10 +130,35 @@ def find_run(db: Session, caller: Principal, run_id: str, may: ColumnElement[boo
     return run
 
 
-def list_runs(db: Session, caller: Principal) -> Sequence[RunRow]:
-    """Return the caller's own runs, newest first."""
-    mine = _query(visible_runs(caller), RunRow.user_id == caller.user_id)
-    return db.scalars(mine.order_by(RunRow.created.desc(), RunRow.id).limit(MAX_LISTED)).all()
+def list_runs(db: Session, caller: Principal, wanted: RunFilter) -> Sequence[RunRow]:
+    """Return those of the caller's own runs that fit, newest first.
+
+    Raises
+    ------
+    UnknownRun
+        When there is no run that the page should begin after.
+
+    """
+    where = [visible_runs(caller), RunRow.user_id == caller.user_id]
+    if wanted.state is not None:
+        where.append(RunRow.state == wanted.state)
+    if wanted.function is not None:
+        name, _, version = wanted.function.partition("@")
+        named = FunctionRow.name == name if version in {"", "latest"} else _is_version(name, version)
+        where.append(
+            RunRow.function_id.in_(select(FunctionRow.id).where(or_(named, FunctionRow.id == wanted.function)))
+        )
+    if wanted.since is not None:
+        where.append(RunRow.created >= wanted.since)
+    if wanted.before is not None:
+        last = find_run(db, caller, wanted.before)
+        where.append(or_(RunRow.created < last.created, and_(RunRow.created == last.created, RunRow.id > last.id)))
+    return db.scalars(_query(*where).order_by(RunRow.created.desc(), RunRow.id).limit(wanted.limit)).all()
+
+
+def _is_version(name: str, version: str) -> ColumnElement[bool]:
+    number = int(version) if version.isascii() and version.isdigit() and len(version) < _LONGEST_VERSION else -1
+    return and_(FunctionRow.name == name, FunctionRow.version == number)
 
 
 # ------------------------------------------------------------------------------------------------ how they are shown
@@ -138,6 +182,8 @@ def shown_run(db: Session, run: RunRow, tally: Tally | None = None) -> Run:
         errors=list(errors),
         notices=notices(run.function),
         created=run.created,
+        resubmits=run.resubmits,
+        kept=run.kept,
     )
 
 

@@ -6,7 +6,7 @@ next lease, finds that out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -18,6 +18,7 @@ from openbeam.models import (
     ResultsReply,
     ResultsRequest,
     Run,
+    RunAgain,
     RunSubmit,
     Task,
     TaskBatch,
@@ -31,7 +32,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from openbeam_service.identity.principal import Principal
 from openbeam_service.metrics.counts import LEASES, LOST_LEASES, OUTCOMES
-from openbeam_service.runs import planning
+from openbeam_service.runs import again, planning
 from openbeam_service.runs import store as runs
 from openbeam_service.runs.gather import Gatherer
 from openbeam_service.runs.live import Live
@@ -98,8 +99,15 @@ class Backend:
 
     def submit_run(self, caller: Principal, submit: RunSubmit) -> Run:
         """Add a run, and plan it when all is known of its files; raises as ``runs.store.add_run`` does."""
+        return self._start(lambda db: runs.add_run(db, caller, submit))
+
+    def resubmit_run(self, caller: Principal, run_id: str, wanted: RunAgain) -> Run:
+        """Add a run for what another lacks, as ``submit_run`` does; raises as ``again.resubmit`` does."""
+        return self._start(lambda db: again.resubmit(db, caller, run_id, wanted.endpoint))
+
+    def _start(self, add: Callable[[Session], RunRow]) -> Run:
         with self.sessions() as db:
-            run = runs.add_run(db, caller, submit)
+            run = add(db)
             to_queue = planning.advance(db, run.id)
             db.commit()
             (shown,) = runs.shown_runs(db, [run])
@@ -229,7 +237,7 @@ class Backend:
     def open_runs(self) -> Sequence[str]:
         """Return the ids of all runs with something left to do; a cancelled one has until it is added up."""
         goes_on = RunRow.state.in_((RunState.planning, RunState.running))
-        unfinished = (RunRow.state == RunState.cancelled) & RunRow.histograms.is_(None)
+        unfinished = (RunRow.state == RunState.cancelled) & RunRow.histograms.is_(None) & RunRow.forgotten.is_(None)
         with self.sessions() as db:
             return db.scalars(select(RunRow.id).where(goes_on | unfinished)).all()
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from openbeam_service.audit import store as audit
 from openbeam_service.runs.cache import forget_old
+from openbeam_service.runs.retention import forget_results
 from openbeam_service.runs.tickets import Tickets
 from openbeam_service.settings import Settings
 from openbeam_service.tasks.backend import Backend
@@ -75,6 +76,7 @@ class _Sweeper:
             with backend.sessions.begin() as db:
                 forget_old(db)
                 audit.forget_old(db, self._settings.audit_days)
+            forget_results(backend.sessions, self._settings.result_days)
         backend.note_lost(backend.queue.sweep())
         if self._is_due("remember", _REMEMBER_SECONDS):
             backend.remember_forgotten()

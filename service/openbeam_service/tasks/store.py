@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from openbeam_service.access import visible_tasks
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.shown import notices
+from openbeam_service.runs.retention import check_there
 from openbeam_service.tasks.models import TaskRow
 
 __all__ = ["find_task", "output_of", "shown_task", "standings"]
@@ -34,7 +35,15 @@ def find_task(db: Session, caller: Principal, task_id: str, may: ColumnElement[b
 
 
 def shown_task(row: TaskRow) -> Task:
-    """Return a task as people see it."""
+    """Return a task as people see it.
+
+    Raises
+    ------
+    ResultGone
+        When its result has been removed.
+
+    """
+    check_there("call", row.ended, row.forgotten)
     return Task(
         id=row.id,
         function=row.function.ref,

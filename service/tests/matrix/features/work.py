@@ -17,6 +17,10 @@ GET  /api/v1/runs                                  401   200     200     200    
 POST /api/v1/runs +run                             401   404     404     201      404   201   403    403  401        401
 GET  /api/v1/runs/{run_id=run}                     401   404     404     200      404   200   403    403  401        401
 GET  /api/v1/runs/{run_id=run}/histograms          401   404     404     200      404   200   403    403  401        401
+GET  /api/v1/runs/{run_id=run}/chunks              401   404     404     200      404   200   403    403  401        401
+POST /api/v1/runs/{run_id=run}/resubmit +again     401   404     404     409      404   409   403    403  401        401
+POST /api/v1/runs/{run_id=stopped}/resubmit +again 401   404     404     201      404   201   403    403  401        401
+POST /api/v1/runs/{run_id=run}/keep +keep          401   404     404     200      404   200   403    403  401        401
 POST /api/v1/runs/{run_id=run}/cancel              401   404     404     200      404   200   403    403  401        401
 POST /api/v1/runs/{run_id=run}/ticket              401   404     404     200      404   200   403    403  401        401
 GET  /api/v1/runs/{run_id=run}/events              401   404     404     200      404   200   403    403  401        401
@@ -47,11 +51,20 @@ def _run(world: World) -> dict[str, Any]:
     return {"function": _function(world, kind="analysis"), "dataset": dataset, "endpoint": world.ids["agent"]}
 
 
+def _stopped(world: World) -> str:
+    run_id = world.made("teacher", "/runs", json=_run(world))["id"]
+    world.made("teacher", f"/runs/{run_id}/cancel")
+    return str(run_id)
+
+
 THINGS = {
+    "stopped": _stopped,
     "task": lambda world: world.made("teacher", "/tasks", json=_call(world))["id"],
     "run": lambda world: world.made("teacher", "/runs", json=_run(world))["id"],
 }
 BODIES = {
+    "again": lambda _: {"json": {}},
+    "keep": lambda _: {"json": {"kept": True}},
     "call": lambda world: {"json": _call(world)},
     # A function that all may call, on an endpoint that is the teacher's alone.
     "call_elsewhere": lambda world: {"json": _call(world, visibility="public")},
