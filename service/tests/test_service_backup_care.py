@@ -20,6 +20,7 @@ from openbeam_service.database.upgrade import revisions
 from openbeam_service.identity import store
 from openbeam_service.provision import initialise, opened, upgraded
 from openbeam_service.settings import Settings
+from openbeam_service.tables import metadata
 from sqlalchemy import text
 
 
@@ -77,6 +78,10 @@ def test_what_is_there_is_replaced_only_by_force_and_is_kept(saved: Path, used: 
     (kept,) = (used.home.root / "backups").iterdir()
     restore(used, kept, force=True)
     assert _users(used) == {"operator", "somebody"}
+
+
+def test_every_table_is_saved(used: Settings, tmp_path: Path) -> None:
+    assert save(used, tmp_path / "b.zip").rows.keys() == metadata.tables.keys()
 
 
 def test_nothing_is_restored_under_a_service_that_runs(service: Any, saved: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from openbeam.errors import Conflict, InvalidInput
-from sqlalchemy import Engine, MetaData, select
+from sqlalchemy import Engine, select
 
 from openbeam_service.backup import tables
 from openbeam_service.backup.archive import Manifest, Reader
@@ -67,21 +67,14 @@ def _check_stopped(settings: Settings) -> None:
 
 def _make_room(settings: Settings, engine: Engine, *, force: bool) -> None:
     """Leave an empty database; what was in it is in a backup of its own."""
-    everything = MetaData()
     with engine.connect() as connection:
-        everything.reflect(connection)
         known = tables.schema(connection).tables.values()
         used = [table.name for table in known if connection.execute(select(table).limit(1)).first()]
     if used:
         if not force:
             raise Conflict("The database is in use. To replace all that is in it: --force.", tables=used)
         save(settings, aside(settings, "restore"))
-    with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        everything.drop_all(connection)
-        connection.commit()
-        connection.invalidate()
+    tables.clear(engine)
 
 
 def _load_tables(engine: Engine, archive: Reader) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,20 +32,20 @@ from sqlalchemy import (
 )
 
 from openbeam_service.database.base import UtcDateTime
+from openbeam_service.registry import search
 
-__all__ = ["dump", "load", "loading", "schema", "snapshot"]
+__all__ = ["clear", "dump", "load", "loading", "schema", "snapshot"]
 
 _AT_ONCE: Final = 500
+_MADE: Final = re.compile(rf"(alembic_version|{search.TABLE})(_|$)")
 _READ: Final[dict[type, Callable[[Any], Any]]] = {UtcDateTime: datetime.fromisoformat, LargeBinary: base64.b64decode}
 """How a column's values come back from JSON; all others are there already."""
 
 
 def schema(connection: Connection) -> MetaData:
-    """Return the tables that a database has."""
+    """Return the tables that hold what people made: not Alembic's, nor the search index, which is made from others."""
     found = MetaData()
-    found.reflect(connection)
-    if "alembic_version" in found.tables:
-        found.remove(found.tables["alembic_version"])
+    found.reflect(connection, only=lambda name, _: not _MADE.match(name))
     for table in found.tables.values():
         for column in table.columns:
             if isinstance(column.type, DateTime):
@@ -52,6 +53,22 @@ def schema(connection: Connection) -> MetaData:
             elif isinstance(column.type, JSON):
                 column.type = JSON(none_as_null=True)
     return found
+
+
+def clear(engine: Engine) -> None:
+    """Drop every table."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            # A virtual table takes its own tables with it; they cannot be dropped one by one.
+            virtual = text("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'")
+            for name in connection.scalars(virtual).all():
+                connection.exec_driver_sql(f'DROP TABLE "{name}"')
+        everything = MetaData()
+        everything.reflect(connection)
+        everything.drop_all(connection)
+        connection.commit()
+        connection.invalidate()
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 from openbeam.models import Role
+from openbeam_service.backup.tables import clear
 from openbeam_service.database import make_engine
 from service_kit import ANALYSIS, PLAIN, Machine
-from sqlalchemy import MetaData
 from support.postgres import Postgres
 
 FILE = {"uri": "root://eos.example//small.root", "size": 1000, "checksum": "adler32:0000000a"}
@@ -61,7 +61,13 @@ def _live(machine: Machine, teacher: httpx.Client) -> list[str]:
     return [
         *paths,
         f"/runs/{run['id']}/histograms",
-        *("/functions", f"/functions/{plain['id']}", f"/functions/{analysis['id']}", "/functions/double@1"),
+        *(
+            "/functions",
+            f"/functions/{plain['id']}",
+            f"/functions/{analysis['id']}",
+            "/functions/double@1",
+            "/functions?search=doub",
+        ),
         *("/datasets/small", f"/files/{key}", f"/classes/{room['id']}", f"/classes/{room['id']}/members"),
         "/runs",
     ]
@@ -82,9 +88,7 @@ def _tables(archive: Path) -> dict[str, list[str]]:
 def _wipe(machine: Machine) -> None:
     """Lose everything."""
     engine = make_engine(machine.settings.database)
-    everything = MetaData()
-    everything.reflect(engine)
-    everything.drop_all(engine)
+    clear(engine)
     engine.dispose()
     shutil.rmtree(machine.settings.home.root)
 
