@@ -1,12 +1,14 @@
 """Getting a file's bytes from one place, through the faults that pass.
 
-A broken connection is taken up where it broke. Waiting ends when several attempts in a row brought nothing new.
+A broken connection is taken up where it broke. Waiting ends when several attempts in a row brought nothing new. A
+server that hardly sends anything counts as broken.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,9 @@ PIECE = 1 << 20
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+WATCHED_SECONDS = 60.0
+LEAST_IN_THEM = 500_000
+"""Bytes. A school's class on one slow line gets more; a server that drips would keep everybody waiting for ever."""
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -67,8 +72,10 @@ class _Stream:
     size: int | None
 
 
-def fetch(place: Place, landing: Landing) -> None:
-    """Write the file at ``place`` into ``landing``, which checks it.
+def fetch(place: Place, landing: Landing, *, attempts: int = ATTEMPTS) -> None:
+    """Write the file at ``place`` into ``landing``, which checks it; bytes that are there already are not asked for.
+
+    ``attempts`` in a row that bring nothing new are enough.
 
     Raises
     ------
@@ -79,7 +86,7 @@ def fetch(place: Place, landing: Landing) -> None:
 
     """
     retrying = Retrying(
-        retry=retry_if_exception_type(_PassingFault), wait=_pause, stop=_no_progress(landing), reraise=True
+        retry=retry_if_exception_type(_PassingFault), wait=_pause, stop=_no_progress(landing, attempts), reraise=True
     )
     try:
         retrying(_attempt, place, landing)
@@ -95,24 +102,39 @@ def fetch(place: Place, landing: Landing) -> None:
 
 
 def _attempt(place: Place, landing: Landing) -> None:
+    if landing.complete:
+        return
     with _opened(place, landing.written) as stream:
         if stream.size is not None:
             landing.expect(stream.size)
         if stream.start != landing.written:
             landing.rewind()
-        for piece in stream.pieces:
+        for piece in _lively(stream.pieces):
             landing.write(piece)
+    if not landing.complete:
+        raise _PassingFault(f"it sent only {landing.written:,} of {landing.file.size:,} bytes")
 
 
-def _no_progress(landing: Landing) -> Callable[[RetryCallState], bool]:
-    most, idle = 0, 0
+def _lively(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    began, came = time.monotonic(), 0
+    for piece in pieces:
+        yield piece
+        came += len(piece)
+        if (now := time.monotonic()) > began + WATCHED_SECONDS:
+            if came < LEAST_IN_THEM:
+                raise _PassingFault(f"it sent only {came:,} bytes in {now - began:.0f} seconds")
+            began, came = now, 0
+
+
+def _no_progress(landing: Landing, attempts: int) -> Callable[[RetryCallState], bool]:
+    most, idle = landing.written, 0
 
     def stop(_: RetryCallState) -> bool:
         nonlocal most, idle
         # A server that hands out a few bytes and hangs up would otherwise keep us here for ever.
         idle = 0 if landing.written >= most + PIECE else idle + 1
         most = max(most, landing.written)
-        return idle >= ATTEMPTS
+        return idle >= attempts
 
     return stop
 
@@ -172,7 +194,7 @@ def _http(place: HttpPlace, start: int) -> Iterator[_Stream]:
         with _client(place) as client, client.stream("GET", place.url, headers=headers) as response:
             _judge(response)
             begin = _range_start(response)
-            yield _Stream(begin, response.iter_raw(PIECE), _whole_size(response, begin))
+            yield _Stream(begin, response.iter_raw(), _whole_size(response, begin))
     except httpx.TransportError as error:
         raise _PassingFault(str(error) or type(error).__name__) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:

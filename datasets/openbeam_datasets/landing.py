@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -17,34 +18,60 @@ Progress = Callable[[int, int], None]
 """Called with the bytes so far and the bytes in all."""
 
 READABLE_BY_ALL = 0o444
+_WRITABLE = 0o600
+_PIECE = 1 << 20
+_NOTHING = zlib.adler32(b"")
 
 
 class Landing:
-    """A file under way to ``path``. As a context manager it leaves nothing behind unless ``settle`` was reached."""
+    """A file under way to ``path``. As a context manager it goes on with what an earlier one left there.
+
+    What came is left for the next one, unless it is known to be wrong or the disk could not take it.
+    """
 
     def __init__(self, path: Path, file: DataFile, on_progress: Progress | None = None) -> None:
         self.path = path
         self.file = file
         self.written = 0
-        self._sum = zlib.adler32(b"")
+        self.pure = True
+        """Whether all bytes came in one go from one place: then a wrong sum is that place's fault."""
+        self._sum = _NOTHING
         self._on_progress = on_progress
 
     def __enter__(self) -> Self:
+        self.path.touch()
         # A program killed just before the last step has left it read-only.
-        self.path.unlink(missing_ok=True)
-        self._out = self.path.open("wb")
+        self.path.chmod(_WRITABLE)
+        self._out = self.path.open("r+b")
+        while piece := self._out.read(_PIECE):
+            self._count(piece)
+        if self.written > self.file.size:
+            self.rewind()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._out.close()
-        self.path.unlink(missing_ok=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with suppress(OSError):
+            # What it could not write before, it may try once more.
+            self._out.close()
+        if kind is None or issubclass(kind, OSError | ChecksumMismatch):
+            self.path.unlink(missing_ok=True)
+
+    @property
+    def complete(self) -> bool:
+        """Whether as many bytes are here as are on record."""
+        return self.written == self.file.size
+
+    def begin(self) -> None:
+        """Note that another place, or another try, adds to what is here."""
+        self.pure = not self.written
 
     def rewind(self) -> None:
         """Begin again: the source could not go on from where it stopped."""
         self._out.seek(0)
         self._out.truncate()
         self.written = 0
-        self._sum = zlib.adler32(b"")
+        self.pure = True
+        self._sum = _NOTHING
 
     def expect(self, size: int) -> None:
         """Compare the size that a source announces with the one on record, before any byte comes.
@@ -71,8 +98,7 @@ class Landing:
         if size > self.file.size:
             raise self._mismatch(f"it has more than the {self.file.size:,} bytes on record", None, size)
         self._out.write(piece)
-        self._sum = zlib.adler32(piece, self._sum)
-        self.written += len(piece)
+        self._count(piece)
         if self._on_progress:
             self._on_progress(self.written, self.file.size)
 
@@ -94,6 +120,10 @@ class Landing:
         os.fsync(self._out.fileno())
         self.path.chmod(READABLE_BY_ALL)
         self.path.replace(target)
+
+    def _count(self, piece: bytes) -> None:
+        self._sum = zlib.adler32(piece, self._sum)
+        self.written += len(piece)
 
     def _mismatch(self, what: str, found: str | None, size: int) -> ChecksumMismatch:
         return ChecksumMismatch(

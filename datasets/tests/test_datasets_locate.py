@@ -19,8 +19,6 @@ ZMUMU = "pypi://scikit-hep-testdata/skhep_testdata/data/uproot-Zmumu.root"
 @pytest.mark.parametrize(
     ("mirror", "place"),
     [
-        (None, HttpPlace(f"https://opendata.cern.ch{PATH}")),
-        ("", HttpPlace(f"https://opendata.cern.ch{PATH}")),
         ("/data/mirror", LocalPlace(Path(f"/data/mirror{PATH}"))),
         ("mirror", LocalPlace(Path(f"mirror{PATH}"))),
         ("https://school.example", HttpPlace(f"https://school.example{PATH}")),
@@ -32,6 +30,22 @@ ZMUMU = "pypi://scikit-hep-testdata/skhep_testdata/data/uproot-Zmumu.root"
 )
 def test_the_mirror_stands_in_for_cern(mirror: str | None, place: object) -> None:
     assert places(URI, mirror=mirror) == [place]
+
+
+CERN = [HttpPlace(f"https://opendata.cern.ch{PATH}"), XRootDPlace(f"root://eospublic.cern.ch/{PATH}")]
+
+
+@pytest.mark.parametrize("mirror", [None, "", " ", "cern", ","])
+def test_cern_is_asked_over_https_and_then_over_xrootd(mirror: str | None) -> None:
+    assert places(URI, mirror=mirror) == CERN
+
+
+def test_several_mirrors_are_tried_in_their_order() -> None:
+    assert places(URI, mirror="/data/mirror, root://xcache.example,cern") == [
+        LocalPlace(Path(f"/data/mirror{PATH}")),
+        XRootDPlace(f"root://xcache.example/{PATH}"),
+        *CERN,
+    ]
 
 
 @pytest.mark.parametrize("mirror", ["file:///data", "ftp://x", "s3://bucket", "http://", "https://x?a=b", "root://h#x"])

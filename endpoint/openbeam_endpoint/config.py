@@ -30,6 +30,7 @@ ENVIRONMENT: Final = {
 }
 """Settings that an environment variable overrides, and its name."""
 
+_GB: Final = 1_000_000_000
 _KEY: Final = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=")
 
 
@@ -59,7 +60,14 @@ class Config(Model):
         "or none, which protects nothing and so serves only functions of the owner.",
     )
     mirror: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
-        default=None, description="A folder, http(s):// or root:// address to read instead of CERN's open data storage."
+        default=None,
+        description="A folder, http(s):// or root:// address to read instead of CERN's open data storage; several,\n"
+        "with commas between them, are tried in turn, and the word cern among them is CERN itself.",
+    )
+    cache_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        default=None,
+        description="GB of data files kept on this machine; those that were used longest ago go first. Without this\n"
+        "line: as long as the disk has some GB free.",
     )
     functions: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...], Field(max_length=1_000)
@@ -86,6 +94,11 @@ class Config(Model):
     @classmethod
     def _without_last_slash(cls, url: str) -> str:
         return url.rstrip("/")
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """The most that the file cache may hold."""
+        return None if self.cache_gb is None else int(self.cache_gb * _GB)
 
     @property
     def slots(self) -> int:

@@ -30,27 +30,33 @@ class _Transfer:
     def __init__(self, file: DataFile) -> None:
         self.file = file
         self.waiting = 0
+        self.state = "waiting for other files"
         self.began = 0.0
-        self.done = 0
+        self.at_first = self.done = 0
 
     def fetch(self, cache: FileCache) -> None:
-        if cache.holds(self.file):
-            return
-        self._go_on(0, self.file.size)
-        self.began = time.monotonic()
-        cache.ensure(self.file, self._go_on)
-        log.info("fetched a file", uri=self.file.uri, bytes=self.done, seconds=round(time.monotonic() - self.began, 1))
-
-    def _go_on(self, done: int, _size: int) -> None:
-        self.done = done
         if not self.waiting:
             raise _Unwanted
+        self.state = "asking for a file"
+        cache.ensure(self.file, self._go_on)
+        seconds = time.monotonic() - self.began if self.began else 0.0
+        log.info("fetched a file", uri=self.file.uri, bytes=self.done - self.at_first, seconds=round(seconds, 1))
+
+    def _go_on(self, done: int, _size: int) -> None:
+        if not self.waiting:
+            raise _Unwanted
+        if not done:
+            self.state = "waiting for room: running tasks need the files that are here"
+        elif not self.began:
+            # What was there before this transfer says nothing about its speed.
+            self.began, self.at_first = time.monotonic(), done
+        self.done = done
 
     def __str__(self) -> str:
         if not self.began:
-            return "waiting for other files"
+            return self.state
         size, unit = _unit(self.file.size)
-        speed = self.done / max(time.monotonic() - self.began, 1e-3)
+        speed = max(0, self.done - self.at_first) / max(time.monotonic() - self.began, 1e-3)
         fast, fast_unit = _unit(speed)
         return (
             f"fetching {self.done / size:.1f} of {self.file.size / size:.1f} {unit}, {speed / fast:.0f} {fast_unit}/s"
@@ -91,6 +97,9 @@ class Keeper:
 
     async def _fetched(self, file: DataFile) -> bool:
         """Wait for the file; False when its transfer was just being given up, and has to begin again."""
+        # Not by the threads that fetch: all of them may wait for room until tasks with files at hand have ended.
+        if await asyncio.to_thread(self._cache.holds, file):
+            return True
         transfer, arrival = self._join(file)
         try:
             await asyncio.shield(arrival)

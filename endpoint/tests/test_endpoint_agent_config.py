@@ -38,6 +38,7 @@ def settings() -> st.SearchStrategy[Config]:
         mirror=st.none() | text.filter(bool),
         functions=st.lists(st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=3).map(tuple),
         environment=st.none() | st.just("hep-2026"),
+        cache_gb=st.none() | st.floats(0.001, 1_000_000),
         max_engines=st.integers(1, 64),
         engine_idle_seconds=st.floats(0, 86_400),
         warm_tenant=st.none() | text.filter(bool),
@@ -70,6 +71,7 @@ def test_every_setting_has_a_comment_and_one_that_is_not_set_is_one(path: Path) 
         ('name = "lab"\nisolation = "jail"\n', "line 2: isolation: "),
         ('name = "lab"\npublic = maybe\n', "(at line 2, column"),
         ('name = "No Spaces"\n', "line 1: name: "),
+        ('name = "lab"\ncache_gb = 0\n', "line 2: cache_gb: "),
         ("workers = 2\n", "the setting 'name' is missing"),
         ('name = "lab"\nfunctions = ["z_mumu"]\n', "line 2: functions: "),
         ('name = "lab"\nurl = "beam.example.org"\n', "line 2: url: "),
@@ -117,6 +119,11 @@ def test_a_mistake_in_the_environment_names_the_variable(path: Path, monkeypatch
 
 def test_without_workers_it_is_one_a_core() -> None:
     assert make({"name": "lab"}).slots == len(os.sched_getaffinity(0))
+
+
+def test_the_cache_is_told_in_gigabytes() -> None:
+    assert make({"name": "lab"}).cache_bytes is None
+    assert make({"name": "lab", "cache_gb": 1.5}).cache_bytes == 1_500_000_000
 
 
 def test_a_damaged_folder_says_what_to_do(tmp_path: Path) -> None:

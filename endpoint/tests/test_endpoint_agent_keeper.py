@@ -3,57 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from endpoint_kit import Mirror
 from openbeam.errors import ChecksumMismatch, DataUnavailable
-from openbeam.models import DataFile
+from openbeam.models import DataFile, file_name
 from openbeam_datasets.files import FileCache
 from openbeam_endpoint.keeper import Keeper
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 
 
-class Mirror:
-    """Serves one file over HTTP, half of it at once and the rest when a test says so."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.go_on = threading.Event()
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                mirror.asked += 1
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(CONTENT)))
-                self.end_headers()
-                self.wfile.write(CONTENT[: len(CONTENT) // 2])
-                self.wfile.flush()
-                mirror.go_on.wait(10)
-                self.wfile.write(CONTENT[len(CONTENT) // 2 :])
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
-    made = Mirror()
+    made = Mirror(CONTENT)
     yield made
-    made.go_on.set()
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 @pytest.fixture
@@ -153,3 +122,38 @@ def test_the_end_does_not_wait_for_a_transfer(tmp_path: Path, mirror: Mirror, fi
         return time.monotonic() - began
 
     assert asyncio.run(main()) < 0.5
+
+
+def test_files_at_hand_do_not_queue_behind_those_that_wait_for_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every thread that fetches waits for room, and room comes only when the task with the file at hand has run."""
+    monkeypatch.setattr("openbeam_datasets.room.LOOK_SECONDS", 0.01)
+    files = [in_folder(tmp_path / "mirror", number) for number in range(6)]
+    needed = {file_name(files[0].checksum, files[0].size)}
+    cache = FileCache(tmp_path / "cache", mirror=str(tmp_path / "mirror"), limit=1000, in_use=lambda: needed)
+
+    async def main() -> str:
+        keeper = Keeper(cache)
+        await keeper.fetch(files[:1])
+        waiting = [asyncio.create_task(keeper.fetch([file])) for file in files[1:]]
+        await until(lambda: keeper.activity([files[4]]).startswith("waiting for room"))
+        activity = keeper.activity([files[5]])
+        async with asyncio.timeout(10):
+            await keeper.fetch(files[:1])
+        needed.clear()
+        await asyncio.gather(*waiting)
+        keeper.close()
+        return activity
+
+    assert asyncio.run(main()) == "waiting for other files"
+    assert sum(cache.holds(file) for file in files) == 1
+
+
+def in_folder(mirror: Path, number: int) -> DataFile:
+    content = bytes([number]) * 1000
+    path = mirror / "eos" / "opendata" / f"{number}.root"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    uri = f"root://eospublic.cern.ch//eos/opendata/{number}.root"
+    return DataFile(uri=uri, size=1000, checksum=f"adler32:{zlib.adler32(content):08x}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from openbeam.models import LeasedTask, LeaseRef
+from openbeam.models import LeasedTask, LeaseRef, file_name
 
 from openbeam_endpoint.engines import EngineReply
 
@@ -89,6 +89,10 @@ class Leases:
     def all(self) -> list[Held]:
         """Return every held task."""
         return list(self._held.values())
+
+    def files(self) -> set[str]:
+        """Return the names of the files that held tasks need. May be called from any thread."""
+        return {file_name(file.checksum, file.size) for held in list(self._held.values()) for file in held.task.files}
 
     def move(self, held: Held, stage: Stage) -> None:
         """Say where a task stands now."""

@@ -63,13 +63,19 @@ class Agent:
         self._workers = config.slots
         identity = folder.identity()
         tokens = Tokens(config.url, identity.endpoint_id, folder.key())
-        cache = FileCache(folder.files, mirror=config.mirror, service=ServiceFiles(config.url, tokens.get))
         status = EndpointStatus(
             workers=self._workers, isolation=isolation, environment=environment_digest(), version=__version__
         )
         self._link = Link(config.url, tokens)
         # A few tasks more than workers, so that a worker that is done finds its next one here.
         leases = Leases(self._workers + max(_LEAST_PREFETCH, self._workers))
+        cache = FileCache(
+            folder.files,
+            mirror=config.mirror,
+            service=ServiceFiles(config.url, tokens.get),
+            limit=config.cache_bytes,
+            in_use=leases.files,
+        )
         self._outbox = Outbox(self._link, leases)
         self._keeper = Keeper(cache)
         self._tenants = Tenants(
