@@ -44,6 +44,7 @@ from openbeam.models import (
     FunctionSummary,
     Layout,
     Model,
+    Quota,
     RunFilter,
     RunSubmit,
     StoredFile,
@@ -185,6 +186,10 @@ class Client(ClassCalls, TokenCalls):
             if page.next is None:
                 break
         return entries
+
+    def quota(self) -> list[Quota]:
+        """Return what the caller may have and has, first their own, then what their classes have together."""
+        return self._wire.get(list[Quota], "/quota")
 
     # -------------------------------------------------------------------------------------------- functions
     def functions(self, search: str | None = None) -> list[FunctionSummary]:

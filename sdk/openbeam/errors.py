@@ -21,6 +21,7 @@
      |   |- ResultGone                        410
      |   |- TooLarge                          413
      |   |- TooMany                           429
+     |   |   '- QuotaUsedUp                   429  names the limit, and when it frees
      |   |- NotSignedIn (PermissionError)     401
      |   '- NotAllowed (PermissionError)      403
      |- TaskPending                           the result is not there yet
@@ -63,6 +64,7 @@ __all__ = [
     "NotKnown",
     "NotSignedIn",
     "OpenbeamError",
+    "QuotaUsedUp",
     "Refused",
     "ResultGone",
     "ResultRefused",
@@ -226,6 +228,10 @@ class TooMany(Refused):
     """A rate limit or quota is used up. ``details``: ``retry_after`` in seconds."""
 
     status = 429
+
+
+class QuotaUsedUp(TooMany):
+    """A quota is used up. ``details``: ``quota``, ``who``, ``used``, ``limit``, ``room``, ``frees``."""
 
 
 class NotSignedIn(Refused, PermissionError):

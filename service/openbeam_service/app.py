@@ -33,6 +33,7 @@ from openbeam_service.metrics import routes as metrics
 from openbeam_service.metrics.counts import COUNTS
 from openbeam_service.metrics.standing import Standing
 from openbeam_service.pages import STATIC
+from openbeam_service.quotas import routes as quotas
 from openbeam_service.registry import routes as registry
 from openbeam_service.runs import routes as runs
 from openbeam_service.settings import Settings
@@ -57,6 +58,7 @@ _API_ROUTERS: Final = (
     agent.router,
     runs.router,
     audit.router,
+    quotas.router,
 )
 
 

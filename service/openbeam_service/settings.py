@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from authlib.common.security import is_secure_transport
 from limits import parse
 from openbeam.home import DEFAULT_PORTAL_URL, DEFAULT_URL, Home
+from openbeam.models import QuotaRule, Role
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -136,6 +137,20 @@ class Settings(BaseSettings):
     """Least severe of our own log lines."""
     audit_days: Annotated[int, Field(ge=1, le=36_500)] = 730
     """How long the audit trail is kept."""
+
+    quota_pupil: QuotaRule = QuotaRule(runs=10, tasks=1_000, cpu_seconds=4 * 3600)
+    """What a pupil may have at once and use in 24 hours, unless a rule says otherwise."""
+    quota_student: QuotaRule = QuotaRule(runs=50, tasks=10_000, cpu_seconds=100 * 3600)
+    """A student."""
+    quota_teacher: QuotaRule = QuotaRule(runs=50, tasks=10_000, cpu_seconds=200 * 3600)
+    """A teacher."""
+    quota_admin: QuotaRule = QuotaRule(runs=200, tasks=100_000)
+    """An administrator."""
+
+    @property
+    def quota_rules(self) -> dict[Role, QuotaRule]:
+        """What each role may have."""
+        return {role: getattr(self, f"quota_{role}") for role in Role}
 
     @property
     def audience(self) -> str:

@@ -110,3 +110,16 @@ def test_a_wrong_setting_is_named(tmp_path: Path, run: Run) -> None:
     status, _, problem = run(tmp_path, "init", OPENBEAM_URL="http://school.example")
     assert status == 1
     assert problem.startswith("openbeam-service: OPENBEAM_URL: must be https://")
+
+
+def test_quotas(service: Any, run: Run) -> None:
+    home = service.home.root
+    assert run(home, "user", "add", "quota-quinn")[0] == 0
+    assert run(home, "quota", "set", "quota-quinn", "--runs", "3", "--cpu-hours", "1.5")[0] == 0
+    assert "user   quota-quinn" in (listed := run(home, "quota", "list")[1])
+    assert "runs 3, cpu_seconds 5,400" in listed
+    assert run(home, "quota", "set", "quota-quinn")[0] == 0
+    assert "quota-quinn" not in run(home, "quota", "list")[1]
+    status, _, problem = run(home, "quota", "set", "quota-quin", "--runs", "3")
+    assert status == 1
+    assert "Did you mean quota-quinn?" in problem

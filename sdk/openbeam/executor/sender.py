@@ -44,31 +44,45 @@ class _Batch:
         self._group = group
         self._place = place
         self._futures = futures
+        self._most = len(futures)
 
     def send(self, patience: float) -> int:
-        """Send it, through a service that is away for a while; return how many calls were taken."""
-        waits = pauses(patience)
+        """Send it, in parts when there is no room for all, through a service that is away; return how many went out."""
+        waits, sent = pauses(patience), 0
         while self._futures:
+            part = self._futures[: self._most]
             try:
-                ids = self._wire.post(TaskBatchReply, "/tasks/batch", self._body()).ids
+                ids = self._wire.post(TaskBatchReply, "/tasks/batch", self._body(part)).ids
             except CallsRefused as error:
                 self._drop(error)
             except TooMany as error:
                 # There is room again when others of our own tasks have ended.
                 waits = pauses(patience)
-                time.sleep(min(float(error.details.get("retry_after", 1)), _LONGEST_PAUSE))
+                self._make_do(error)
             except (ServiceTrouble, Conflict) as error:
                 self._wait(waits, error)
             except OpenbeamError as error:
                 self._refuse_all(error)
             else:
-                self._board.sent(self._futures, ids)
-                return len(ids)
-        return 0
+                self._board.sent(part, ids)
+                self._futures = self._futures[len(part) :]
+                self._place += len(part)
+                sent += len(part)
+        return sent
 
-    def _body(self) -> bytes:
+    def _body(self, part: list[TaskFuture]) -> bytes:
         head = f'{{"group":"{self._group}","first":{self._place},"calls":['.encode()
-        return head + b",".join(future.call for future in self._futures) + b"]}"
+        return head + b",".join(future.call for future in part) + b"]}"
+
+    def _make_do(self, error: TooMany) -> None:
+        room = int(error.details.get("room", 0))
+        if error.details.get("quota") == "cpu_seconds" or error.details.get("limit") == 0:
+            # Nothing that we wait for frees it.
+            self._refuse_all(error)
+        elif 0 < room < self._most:
+            self._most = room
+        else:
+            time.sleep(min(float(error.details.get("retry_after", 1)), _LONGEST_PAUSE))
 
     def _drop(self, error: CallsRefused) -> None:
         """End the calls that cannot be run; the others go out again."""

@@ -88,6 +88,7 @@ from openbeam.models.leases import (
     TaskOutcome,
 )
 from openbeam.models.people import Role, User
+from openbeam.models.quotas import Quota, QuotaEntry, QuotaRule, QuotaUse
 from openbeam.models.runs import (
     MAX_PAGE,
     Account,
@@ -177,6 +178,10 @@ __all__ = [
     "Printed",
     "Provenance",
     "PythonVersion",
+    "Quota",
+    "QuotaEntry",
+    "QuotaRule",
+    "QuotaUse",
     "RenewReply",
     "RenewRequest",
     "ResultsReply",

@@ -9,7 +9,7 @@ import typer
 from openbeam.errors import OpenbeamError
 from pydantic import ValidationError
 
-from openbeam_service.cli import classes, keeping, keys, people, running
+from openbeam_service.cli import classes, keeping, keys, people, quotas, running
 
 __all__ = ["main"]
 
@@ -20,6 +20,7 @@ _GROUPS: Final = (
     (people.users, "user"),
     (classes.app, "class"),
     (keys.app, "keys"),
+    (quotas.app, "quota"),
 )
 """Commands, and the word before them; a new group is one row here."""
 

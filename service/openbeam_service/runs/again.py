@@ -19,7 +19,7 @@ from openbeam_service.database import now
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.store import find_function
 from openbeam_service.runs.models import RunRow
-from openbeam_service.runs.store import check_quota, find_run
+from openbeam_service.runs.store import find_run
 from openbeam_service.tasks.choice import choose_endpoint
 
 __all__ = ["resubmit"]
@@ -36,7 +36,7 @@ def resubmit(db: Session, caller: Principal, run_id: str, endpoint_ref: str | No
         When there is none that is the caller's.
     Conflict
         When it has not ended, or lacks nothing.
-    UnknownFunction, UnknownEndpoint, NotAllowed, TooMany
+    UnknownFunction, UnknownEndpoint, NotAllowed
         As for any run: what the caller may do is looked at again.
 
     """
@@ -50,7 +50,6 @@ def resubmit(db: Session, caller: Principal, run_id: str, endpoint_ref: str | No
         )
     function = find_function(db, caller, run.function_id)
     endpoint = choose_endpoint(db, caller, endpoint_ref or run.endpoint_id, function)
-    check_quota(db, caller)
     again = RunRow(
         user_id=caller.user_id,
         function=function,

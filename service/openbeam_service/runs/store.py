@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from openbeam.errors import InvalidInput, TooMany, UnknownRun
+from openbeam.errors import InvalidInput, UnknownRun
 from openbeam.models import Account, FunctionKind, Provenance, Run, RunFilter, RunSubmit, Seconds, TaskKind, TaskProblem
 from openbeam.states import FINAL_RUN_STATES, RunState, TaskState
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.access import visible_runs
@@ -25,20 +25,8 @@ from openbeam_service.runs.params import complete
 from openbeam_service.tasks.choice import choose_endpoint
 from openbeam_service.tasks.models import HELD_STATES, TaskRow
 
-__all__ = [
-    "MAX_ACTIVE_RUNS",
-    "add_run",
-    "check_quota",
-    "errors_of",
-    "find_run",
-    "list_runs",
-    "load_run",
-    "shown_run",
-    "shown_runs",
-]
+__all__ = ["add_run", "errors_of", "find_run", "list_runs", "load_run", "shown_run", "shown_runs"]
 
-MAX_ACTIVE_RUNS: Final = 50
-"""Runs of one person that have not ended."""
 MAX_ERRORS: Final = 10
 
 _MOST_PROBLEMS: Final = 300
@@ -57,8 +45,6 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
         When the function is not an analysis.
     InvalidParameter
         Naming the parameter and the bound that it breaks.
-    TooMany
-        When the caller has too many runs that have not ended.
 
     """
     function = find_function(db, caller, submit.function)
@@ -67,7 +53,6 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     spec = find_dataset(db, caller, submit.dataset).spec
     params = complete(function.parameters, submit.params)
     endpoint = choose_endpoint(db, caller, submit.endpoint, function)
-    check_quota(db, caller)
     run = RunRow(
         user_id=caller.user_id,
         function=function,
@@ -88,21 +73,6 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     db.flush()
     note(db, caller, "run.submit", run.id, function.ref, endpoint_id=endpoint.id, dataset=run.dataset)
     return run
-
-
-def check_quota(db: Session, caller: Principal) -> None:
-    """Refuse one run more than a person may have at once.
-
-    Raises
-    ------
-    TooMany
-        Saying how many there are.
-
-    """
-    active = (RunRow.user_id == caller.user_id, RunRow.state.in_({RunState.planning, RunState.running}))
-    count = db.scalar(select(func.count()).select_from(RunRow).where(*active)) or 0
-    if count >= MAX_ACTIVE_RUNS:
-        raise TooMany(f"You have {count} runs that have not ended. Wait for some of them.", retry_after=10)
 
 
 # ------------------------------------------------------------------------------------------------ look-up

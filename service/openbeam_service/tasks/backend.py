@@ -6,17 +6,19 @@ next lease, finds that out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
 from openbeam.errors import ServiceUnavailable
 from openbeam.models import (
     LeasedTask,
+    QuotaRule,
     RenewReply,
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    Role,
     Run,
     RunAgain,
     RunSubmit,
@@ -32,6 +34,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from openbeam_service.identity.principal import Principal
 from openbeam_service.metrics.counts import LEASES, LOST_LEASES, OUTCOMES
+from openbeam_service.quotas import use as quota
 from openbeam_service.runs import again, planning
 from openbeam_service.runs import store as runs
 from openbeam_service.runs.gather import Gatherer
@@ -70,8 +73,11 @@ def queue_answers() -> Iterator[None]:
 class Backend:
     """All of the machinery behind the routes. Methods block: call them in a thread."""
 
-    def __init__(self, sessions: sessionmaker[Session], queue: TaskQueue) -> None:
+    def __init__(
+        self, sessions: sessionmaker[Session], queue: TaskQueue, roles: Mapping[Role, QuotaRule] | None = None
+    ) -> None:
         self.sessions = sessions
+        self._roles = roles or {}
         self.queue = queue
         self.presence = Presence(sessions)
         self.notifier = Notifier(queue)
@@ -83,7 +89,7 @@ class Backend:
     def submit_call(self, caller: Principal, submit: TaskSubmit) -> Task:
         """Add a call and put it into its queue; raises as ``calls.add_call`` does."""
         with self.sessions() as db:
-            added = calls.add_call(db, caller, submit)
+            added = calls.add_call(db, caller, submit, self._roles)
             shown = store.shown_task(store.find_task(db, caller, added.ids[0]))
             db.commit()
         self._dispatch_calls(added)
@@ -92,21 +98,22 @@ class Backend:
     def submit_batch(self, caller: Principal, batch: TaskBatch) -> TaskBatchReply:
         """Add many calls and put them into their queues; raises as ``calls.add_batch`` does."""
         with self.sessions() as db:
-            added = calls.add_batch(db, caller, batch)
+            added = calls.add_batch(db, caller, batch, self._roles)
             db.commit()
         self._dispatch_calls(added)
         return TaskBatchReply(group=batch.group, ids=added.ids)
 
     def submit_run(self, caller: Principal, submit: RunSubmit) -> Run:
-        """Add a run, and plan it when all is known of its files; raises as ``runs.store.add_run`` does."""
-        return self._start(lambda db: runs.add_run(db, caller, submit))
+        """Add a run, and plan it when all is known of its files; raises as ``add_run`` and ``quota.check`` do."""
+        return self._start(caller, lambda db: runs.add_run(db, caller, submit))
 
     def resubmit_run(self, caller: Principal, run_id: str, wanted: RunAgain) -> Run:
         """Add a run for what another lacks, as ``submit_run`` does; raises as ``again.resubmit`` does."""
-        return self._start(lambda db: again.resubmit(db, caller, run_id, wanted.endpoint))
+        return self._start(caller, lambda db: again.resubmit(db, caller, run_id, wanted.endpoint))
 
-    def _start(self, add: Callable[[Session], RunRow]) -> Run:
+    def _start(self, caller: Principal, add: Callable[[Session], RunRow]) -> Run:
         with self.sessions() as db:
+            quota.check(db, caller, self._roles, runs=1)
             run = add(db)
             to_queue = planning.advance(db, run.id)
             db.commit()
@@ -172,6 +179,7 @@ class Backend:
         alive = self.queue.alive(endpoint_id, [Lease(outcome.task_id, outcome.lease_id) for outcome in outcomes])
         with self.sessions() as db:
             settled = settle(db, endpoint_id, outcomes, said, alive)
+            quota.charge(db, settled.used)
             db.commit()
         for what, count in (("accepted", settled.accepted), ("fenced", settled.fenced), ("again", settled.again)):
             OUTCOMES.labels(what).inc(len(count))

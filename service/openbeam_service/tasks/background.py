@@ -18,6 +18,7 @@ from redis import RedisError
 from sqlalchemy.exc import OperationalError
 
 from openbeam_service.audit import store as audit
+from openbeam_service.quotas import use as quota
 from openbeam_service.runs.cache import forget_old
 from openbeam_service.runs.retention import forget_results
 from openbeam_service.runs.tickets import Tickets
@@ -75,6 +76,7 @@ class _Sweeper:
         if self._is_due("forget", _FORGET_SECONDS):
             with backend.sessions.begin() as db:
                 forget_old(db)
+                quota.forget(db)
                 audit.forget_old(db, self._settings.audit_days)
             forget_results(backend.sessions, self._settings.result_days)
         backend.note_lost(backend.queue.sweep())
@@ -135,7 +137,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     """Run everything that routes rely on, and leave it in ``app.state``: ``backend``, ``closing``, ``tickets``."""
     state = app.state
     queue = TaskQueue(state.settings.valkey, state.settings.lease_seconds)
-    backend = state.backend = Backend(state.sessions, queue)
+    backend = state.backend = Backend(state.sessions, queue, state.settings.quota_rules)
     closing = state.closing = asyncio.Event()
     state.tickets = Tickets(state.vault.read(state.vault.tickets_secret))
     _on_stop(closing)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from openbeam.errors import CallsRefused, Conflict, InvalidInput, OpenbeamError, TooLarge, TooMany, to_json
-from openbeam.models import MAX_PAYLOAD, FunctionKind, TaskBatch, TaskKind, TaskSubmit
+from openbeam.errors import CallsRefused, Conflict, InvalidInput, OpenbeamError, TooLarge, to_json
+from openbeam.models import MAX_PAYLOAD, FunctionKind, QuotaRule, Role, TaskBatch, TaskKind, TaskSubmit
 from openbeam.states import TaskState
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -17,22 +17,22 @@ from openbeam_service.audit.store import note
 from openbeam_service.database import new_id, now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
+from openbeam_service.quotas import use as quota
 from openbeam_service.registry.models import FunctionRow
 from openbeam_service.registry.sendable import size_of
 from openbeam_service.registry.store import find_function
 from openbeam_service.runs.params import check_named
 from openbeam_service.tasks.choice import choose_endpoint
-from openbeam_service.tasks.models import ACTIVE_STATES, TaskRow
+from openbeam_service.tasks.models import TaskRow
 from openbeam_service.tasks.steps import lock
 
-__all__ = ["MAX_ACTIVE_TASKS", "Added", "add_batch", "add_call"]
-
-MAX_ACTIVE_TASKS: Final = 10_000
-"""Calls of one person that have not ended."""
+__all__ = ["Added", "add_batch", "add_call"]
 
 _AT_ONCE: Final = 500
 _NAMES: Final = uuid.UUID("6f1c3c0e-3b0f-4b53-9d3f-6f0a5d2b7c11")
 _T = TypeVar("_T")
+Roles = Mapping[Role, QuotaRule]
+"""What each role may have."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Added:
     """Endpoint to tasks."""
 
 
-def add_call(db: Session, caller: Principal, submit: TaskSubmit) -> Added:
+def add_call(db: Session, caller: Principal, submit: TaskSubmit, roles: Roles) -> Added:
     """Add a call of a plain function.
 
     Raises
@@ -57,15 +57,15 @@ def add_call(db: Session, caller: Principal, submit: TaskSubmit) -> Added:
         When the function is an analysis, or an argument does not fit its schema.
     TooLarge
         When the arguments are over ``MAX_PAYLOAD``.
-    TooMany
-        When the caller has too many calls that have not ended.
+    QuotaUsedUp
+        When there is no room for them.
 
     """
     task_id = new_id()
-    return _add(db, caller, [_Calls(db, caller).checked(submit)], [task_id], task_id, 0)
+    return _add(db, caller, [_Calls(db, caller).checked(submit)], [task_id], task_id, 0, roles)
 
 
-def add_batch(db: Session, caller: Principal, batch: TaskBatch) -> Added:
+def add_batch(db: Session, caller: Principal, batch: TaskBatch, roles: Roles) -> Added:
     """Add many calls, all or none; a batch that is here already stays as it is. The session must be fresh.
 
     Raises
@@ -74,8 +74,8 @@ def add_batch(db: Session, caller: Principal, batch: TaskBatch) -> Added:
         Naming every call that cannot be run, and why.
     Conflict
         When the group has other calls at this place.
-    TooMany
-        When the caller has too many calls that have not ended.
+    QuotaUsedUp
+        When there is no room for them.
 
     """
     lock(db)
@@ -89,7 +89,7 @@ def add_batch(db: Session, caller: Principal, batch: TaskBatch) -> Added:
     checked, refused = _each(batch.calls, calls.checked)
     if refused:
         raise _refusal(refused, len(batch.calls))
-    return _add(db, caller, checked, ids, batch.group, batch.first)
+    return _add(db, caller, checked, ids, batch.group, batch.first, roles)
 
 
 # ------------------------------------------------------------------------------------------------ checks
@@ -173,23 +173,16 @@ def _check_arguments(arguments: dict[str, Any]) -> None:
         )
 
 
-def _check_quota(db: Session, caller: Principal, more: int) -> None:
-    active = select(TaskRow.id).where(
-        TaskRow.user_id == caller.user_id, TaskRow.state.in_(ACTIVE_STATES), TaskRow.kind == TaskKind.call
-    )
-    count = db.scalar(select(func.count()).select_from(active.limit(MAX_ACTIVE_TASKS).subquery())) or 0
-    if count + more > MAX_ACTIVE_TASKS:
-        raise TooMany(f"You have {count:,} calls that have not ended. Wait for some of them.", retry_after=5)
-
-
 # ------------------------------------------------------------------------------------------------ rows
 def _known(db: Session, ids: Sequence[str]) -> int:
     some = (ids[index : index + _AT_ONCE] for index in range(0, len(ids), _AT_ONCE))
     return sum(db.scalar(select(func.count()).where(TaskRow.id.in_(part))) or 0 for part in some)
 
 
-def _add(db: Session, caller: Principal, calls: Sequence[_Call], ids: Sequence[str], group: str, first: int) -> Added:
-    _check_quota(db, caller, len(calls))
+def _add(
+    db: Session, caller: Principal, calls: Sequence[_Call], ids: Sequence[str], group: str, first: int, roles: Roles
+) -> Added:
+    quota.check(db, caller, roles, tasks=len(calls))
     created, added = now(), Added(caller.user_id, list(ids))
     db.execute(
         insert(TaskRow),

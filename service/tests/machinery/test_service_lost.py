@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from openbeam.errors import ServiceUnavailable, TooMany
+from openbeam.errors import ServiceUnavailable
 from openbeam.models import (
     LeaseRef,
     RenewRequest,
@@ -17,7 +17,7 @@ from openbeam.models import (
 from openbeam.states import FINAL_RUN_STATES, RunState, TaskState
 from openbeam_service.runs import cache
 from openbeam_service.runs import store as runs
-from openbeam_service.tasks import calls, lost
+from openbeam_service.tasks import lost
 from openbeam_service.tasks.backend import queue_answers
 from redis import ConnectionError as QueueAway
 from service_bench import STATUS, Bench
@@ -199,25 +199,6 @@ def test_a_fresh_run_computes_though_others_compute_the_same(bench: Any) -> None
         b.run(fresh=True)
         (task,) = await b.lease()
         assert base64.b64decode(task.body)
-
-    bench(test)
-
-
-def test_a_person_has_so_many_runs_and_calls_at_once(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "MAX_ACTIVE_RUNS", 2)
-    monkeypatch.setattr(calls, "MAX_ACTIVE_TASKS", 2)
-
-    async def test(b: Bench) -> None:
-        for submit in (b.run, b.submit):
-            submit()
-            submit()
-            with pytest.raises(TooMany) as caught:
-                submit()
-            assert caught.value.details["retry_after"] > 0
-        for task in await b.lease():
-            if task.kind == "call":
-                assert b.give(task, {"value": 1})
-        b.submit()
 
     bench(test)
 

@@ -1,0 +1,133 @@
+"""Quotas: of a role, of a person, of a class together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from openbeam.models import Role
+from openbeam_service.quotas import use
+from openbeam_service.quotas.models import UsageRow
+from service_bench import Bench
+from service_kit import PLAIN, Agent, Machine
+from sqlalchemy import select
+
+Unique = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def agent(machine: Machine, operator: httpx.Client) -> Agent:
+    spec = {"name": "limited", "source": PLAIN, "entrypoint": "double", "visibility": "public"}
+    assert operator.post("/functions", json=spec).status_code in {200, 201}
+    return machine.agent(operator, "quotas")
+
+
+def _submit(client: httpx.Client, count: int = 1) -> httpx.Response:
+    calls = [{"function": "limited", "endpoint": "quotas", "args": [1]}] * count
+    return client.post("/tasks/batch", json={"group": str(uuid.uuid4()), "calls": calls})
+
+
+def _rule(operator: httpx.Client, path: str, **limits: Any) -> dict[str, Any]:
+    answer = operator.put(f"/quotas/{path}", json=limits)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def _finish(agent: Agent, seconds: float = 0.0) -> int:
+    leased = agent.lease(want=64, wait=1)
+    for task in leased:
+        assert agent.give(task, {"value": 1, "seconds": seconds})
+    return len(leased)
+
+
+def test_a_persons_rule_stands_before_their_roles(
+    machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique
+) -> None:
+    name = unique("mia")
+    mia = machine.person(name)
+    (mine,) = mia.get("/quota").json()
+    assert (mine["who"], mine["tasks"]["limit"], mine["runs"]["limit"]) == ("you", 10_000, 50)
+    _rule(operator, f"users/{name}", tasks=5)
+    assert _submit(mia, 4).status_code == 201
+    refused = _submit(mia, 2)
+    assert (refused.status_code, refused.json()["error"]["kind"]) == (429, "QuotaUsedUp")
+    details = refused.json()["error"]["details"]
+    assert (details["quota"], details["who"], details["used"], details["limit"], details["room"]) == (
+        "tasks", "you", 4, 5, 1
+    )  # fmt: skip
+    assert refused.headers["Retry-After"] == "5"
+    assert mia.get("/quota").json()[0]["tasks"] == {"used": 4, "limit": 5, "frees": None}
+    assert _finish(agent) == 4
+    assert _submit(mia, 5).status_code == 201
+    assert _finish(agent) == 5
+    _rule(operator, f"users/{name}")
+    assert name not in {entry["name"] for entry in operator.get("/quotas").json()}
+    assert mia.get("/quota").json()[0]["tasks"]["limit"] == 10_000
+
+
+def test_cpu_time_is_counted_and_frees(machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique) -> None:
+    name = unique("max")
+    somebody = machine.person(name)
+    _rule(operator, f"users/{name}", cpu_seconds=10)
+    assert _submit(somebody, 2).status_code == 201
+    assert _finish(agent, seconds=6) == 2
+    (mine,) = somebody.get("/quota").json()
+    assert (mine["cpu_seconds"]["used"], mine["cpu_seconds"]["limit"]) == (12, 10)
+    error = _submit(somebody).json()["error"]
+    assert error["kind"] == "QuotaUsedUp"
+    assert error["details"]["frees"] == mine["cpu_seconds"]["frees"].replace("Z", "+00:00")
+    assert "frees at" in error["message"]
+    assert 0 < error["details"]["retry_after"] <= 24 * 3600
+
+
+def test_a_class_has_its_limits_together(
+    machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique
+) -> None:
+    teacher = machine.person(unique("tess"), Role.teacher)
+    made = teacher.post("/classes", json={"name": unique("c"), "title": ""}).json()
+    members = [machine.person(unique("kid")) for _ in range(2)]
+    for member in members:
+        assert member.post("/classes/join", json={"code": made["code"]}).status_code in {200, 201}
+    _rule(operator, f"classes/{made['id']}", tasks=5)
+    assert _submit(members[0], 3).status_code == 201
+    refused = _submit(members[1], 3).json()["error"]
+    assert (refused["details"]["room"], refused["details"]["who"]) == (2, f"the class {made['name']}")
+    assert "Together, the class" in refused["message"]
+    assert _submit(members[1], 2).status_code == 201
+    assert _submit(teacher, 1).status_code == 201
+    assert [quota["tasks"]["used"] for quota in members[1].get("/quota").json()] == [2, 5]
+    assert _finish(agent) == 6
+
+
+def test_only_administrators_make_rules(machine: Machine, operator: httpx.Client, unique: Unique) -> None:
+    teacher = machine.person(unique("tom"), Role.teacher)
+    assert teacher.put("/quotas/users/operator", json={"tasks": 1}).status_code == 403
+    assert operator.put("/quotas/users/nobody-of-that-name", json={"tasks": 1}).status_code == 404
+    assert operator.put("/quotas/users/operator", json={"tasks": -1}).status_code == 422
+
+
+def test_runs_are_counted_too(bench: Any) -> None:
+    async def test(b: Bench) -> None:
+        with b.backend.sessions.begin() as db:
+            rules = {b.caller.role: use.QuotaRule(runs=2)}
+            use.check(db, b.caller, rules, runs=2)
+        b.run(fresh=True)
+        with b.backend.sessions() as db, pytest.raises(use.QuotaUsedUp) as caught:
+            use.check(db, b.caller, rules, runs=2)
+        assert (caught.value.details["quota"], caught.value.details["room"]) == ("runs", 1)
+
+    bench(test)
+
+
+def test_use_adds_up_by_the_hour(bench: Any) -> None:
+    async def test(b: Bench) -> None:
+        for _ in range(3):
+            with b.backend.sessions.begin() as db:
+                use.charge(db, {b.caller.user_id: 1.5})
+        with b.backend.sessions() as db:
+            assert sum(row.cpu for row in db.scalars(select(UsageRow))) == 4.5
+
+    bench(test)
