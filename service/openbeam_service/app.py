@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from openbeam import __version__
@@ -28,6 +28,7 @@ from openbeam_service.identity.browser import SESSION_COOKIE, SESSION_SECONDS
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.oauth import consent
 from openbeam_service.identity.oauth import routes as oauth
+from openbeam_service.identity.principal import bounded
 from openbeam_service.limits import Limits
 from openbeam_service.metrics import routes as metrics
 from openbeam_service.metrics.counts import COUNTS
@@ -46,9 +47,9 @@ __all__ = ["create_app"]
 
 API: Final = "/api/v1"
 _DESCRIPTION: Final = "Beam time for everyone: publish functions, run analyses of open collision data, lend compute."
+_OPEN_ROUTERS: Final = (reference.router, health.router)
+"""For everybody, so counted by address; the others count their callers."""
 _API_ROUTERS: Final = (
-    reference.router,
-    health.router,
     identity.router,
     token_routes.router,
     classes.router,
@@ -140,6 +141,8 @@ def create_app(settings: Settings) -> FastAPI:
     _add_guards(app, settings)
     faults.register(app)
     api = APIRouter(prefix=API, responses={"default": {"model": faults.Problem, "description": "An error."}})
+    for router in _OPEN_ROUTERS:
+        api.include_router(router, dependencies=[Depends(bounded)])
     for router in _API_ROUTERS:
         api.include_router(router)
     app.include_router(api)

@@ -146,8 +146,11 @@ def test_discovery_and_keys_show_no_private_part(service: Any) -> None:
     document = service.anyone.get("/.well-known/openid-configuration").json()
     assert document["issuer"] == service.url
     assert document["code_challenge_methods_supported"] == ["S256"]
-    for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"):
-        assert service.anyone.get(document[name]).status_code != 404
+    addresses = {name: value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))}
+    assert {"device_authorization_endpoint", "revocation_endpoint", "userinfo_endpoint"} < addresses.keys()
+    for address in addresses.values():
+        # Each is there, whatever it says to a request without anything.
+        assert service.anyone.post(address).status_code != 404
     keys = service.anyone.get(document["jwks_uri"]).json()["keys"]
     assert [set(key) for key in keys] == [{"kty", "crv", "x", "y", "kid", "alg", "use"}]
 
@@ -299,10 +302,11 @@ def test_tokens_of_a_client_that_is_gone_are_refused(service: Any, portal: Porta
 
 # ------------------------------------------------------------------------------------------------ signing out
 def test_the_portal_signs_out_with_its_id_token(portal: Portal, person: str) -> None:
-    hint = portal.tokens(person)["id_token"]
-    query = {"id_token_hint": hint, "post_logout_redirect_uri": portal.redirect, "client_id": "portal"}
+    tokens = portal.tokens(person)
+    query = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": portal.redirect, "client_id": "portal"}
     out = portal.browser.get("/logout", params=query)
     assert (out.status_code, out.headers["location"]) == (303, portal.redirect)
+    assert portal.service.whoami(tokens["access_token"]).status_code == 401
     assert portal.authorize().headers["location"].startswith("/login?")
 
 

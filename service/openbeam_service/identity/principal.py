@@ -27,7 +27,7 @@ from openbeam_service.identity.models import OAuthClientRow, UserRow
 from openbeam_service.identity.scopes import AGENT_SCOPE, cap
 from openbeam_service.limits import Door, address_of
 
-__all__ = ["Principal", "acting", "authenticate", "optional_principal", "principal"]
+__all__ = ["Principal", "acting", "authenticate", "bounded", "optional_principal", "principal"]
 
 _bearer: Final = HTTPBearer(
     auto_error=False, description="An access token of this service, or a personal token `obp_…`."
@@ -136,6 +136,11 @@ def authenticate(request: Request, token: str, needed: Iterable[str] = ()) -> Pr
         who = f"The role {caller.role}" if caller.role else "An agent"
         raise NotAllowed(f"{who} with this token may not do this. It needs: {', '.join(missing)}.", scope=missing)
     return caller
+
+
+def bounded(request: Request) -> None:
+    """Count a call that needs no token, for its address."""
+    _count_stranger(request)
 
 
 def optional_principal(

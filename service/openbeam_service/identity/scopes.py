@@ -35,7 +35,7 @@ PORTAL_SCOPES: Final = (*IDENTITY_SCOPES, OFFLINE_SCOPE, *_TEACHER)
 NATIVE_SCOPES: Final = (*IDENTITY_SCOPES, OFFLINE_SCOPE, *PEOPLE_SCOPES)
 
 SCOPE_WORDS: Final = {
-    "catalog:read": "see functions, datasets and endpoints that you may see",
+    "catalog:read": "see the functions, datasets and endpoints that you see",
     "tasks:run": "run functions for you, and read their results",
     "functions:write": "publish functions in your name",
     "datasets:write": "add datasets and files in your name",

@@ -91,6 +91,7 @@ def _end_session(request: Request, db: Db, asked: Received) -> tuple[bool, str]:
     server = AuthorizationServer(state.settings, state.issuer_keys, db)
     try:
         ending: Any = server.validate_endpoint_request("end_session", asked)
+        server.create_endpoint_response("end_session", ending)
     except (OAuth2Error, ValueError):
         return False, state.settings.portal_url
     return not ending.needs_confirmation, ending.redirect_uri or state.settings.portal_url

@@ -104,7 +104,7 @@ def has_admin_with_password(db: Session) -> bool:
 
 def write_native_client(db: Session) -> None:
     """Register the programs that people run themselves: they keep no secret, and listen on any port of theirs."""
-    row = db.get(OAuthClientRow, NATIVE) or OAuthClientRow(id=NATIVE, name="the Openbeam client")
+    row = db.get(OAuthClientRow, NATIVE) or OAuthClientRow(id=NATIVE, name="Openbeam client")
     row.auth_method = "none"
     row.redirect_uris = list(LOOPBACK_URIS)
     row.scopes = list(NATIVE_SCOPES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -60,3 +61,21 @@ def signed_in(browser: Browser, person: str) -> Browser:
 def native(service: Any, signed_in: Browser) -> Native:
     """A program of ``person``, who is signed in with their browser."""
     return Native(service, signed_in)
+
+
+@pytest.fixture
+def account(tmp_path: Path, service: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An account of its own on this machine: a home without anything, and a browser that notes what it opens."""
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened.part && mv {tmp_path}/opened.part {tmp_path}/opened\n'
+    )
+    browser.chmod(0o700)
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBEAM_", "SSH_"))}
+    known |= {"HOME": str(tmp_path), "OPENBEAM_HOME": str(tmp_path / "data"), "OPENBEAM_URL": service.url}
+    known |= {"DISPLAY": ":0", "BROWSER": str(browser)}
+    for name in os.environ.keys() - known.keys():
+        monkeypatch.delenv(name)
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    return known

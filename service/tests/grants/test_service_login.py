@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
 import subprocess
@@ -23,24 +22,6 @@ from openbeam.home import Home
 from openbeam.models import Role
 from openbeam_service.identity.models import GrantRow
 from openbeam_service.provision import opened
-
-
-@pytest.fixture
-def account(tmp_path: Path, service: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """An account of its own on this machine: a home without anything, and a browser that notes what it opens."""
-    browser = tmp_path / "browser"
-    browser.write_text(
-        f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened.part && mv {tmp_path}/opened.part {tmp_path}/opened\n'
-    )
-    browser.chmod(0o700)
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBEAM_", "SSH_"))}
-    known |= {"HOME": str(tmp_path), "OPENBEAM_HOME": str(tmp_path / "data"), "OPENBEAM_URL": service.url}
-    known |= {"DISPLAY": ":0", "BROWSER": str(browser)}
-    for name in os.environ.keys() - known.keys():
-        monkeypatch.delenv(name)
-    for name, value in known.items():
-        monkeypatch.setenv(name, value)
-    return known
 
 
 @pytest.fixture

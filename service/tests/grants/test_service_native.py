@@ -28,7 +28,7 @@ def _claims(service: Any, token: str) -> Any:
 def test_the_page_says_plainly_who_asks_for_what(native: Native, person: str) -> None:
     page = native.authorize()
     assert page.status_code == 200
-    for words in (person, "the Openbeam client", "run functions for you", "see functions", "just started it yourself"):
+    for words in (person, "Openbeam client", "run functions for you", "see the functions", "just started it yourself"):
         assert words in page.text
     # A student may publish functions, so it is asked; nobody asked for more.
     assert "publish functions in your name" in page.text

@@ -35,7 +35,9 @@ def _question(request: Request, user: UserRow, client: OAuthClientRow, scope: st
     """Show who asks for what."""
     granted = cap(scope.split(), user.role)
     words = [text for name, text in SCOPE_WORDS.items() if name in granted]
-    return page(request, "consent", token=form_token(request), name=user.name, client=client.name, words=words, **more)
+    return page(
+        request, "consent", token=form_token(request), name=user.called, client=client.name, words=words, **more
+    )
 
 
 def ask(request: Request, user: UserRow, asked: Any) -> Response:

@@ -122,10 +122,11 @@ def user_claims(user: UserRow, scope: str) -> dict[str, Any]:
 class IdTokens(OpenIDCode):
     """ID tokens, ES256, for the client that asked."""
 
-    def __init__(self, settings: Settings, keys: IssuerKeys) -> None:
+    def __init__(self, server: Any) -> None:
         super().__init__(require_nonce=False)
-        self._settings = settings
-        self._keys = keys
+        self._server = server
+        self._settings: Settings = server.settings
+        self._keys: IssuerKeys = server.keys
 
     def exists_nonce(self, nonce: str, request: FormRequest) -> bool:
         """Leave nonces to the client, who alone knows whether it has seen one."""
@@ -140,6 +141,10 @@ class IdTokens(OpenIDCode):
         """Return the issuer's key."""
         del client
         return self._keys.signing
+
+    def get_authorization_code_claims(self, authorization_code: Code) -> dict[str, Any]:
+        """Name the grant too: who signs out with this token ends it."""
+        return {**super().get_authorization_code_claims(authorization_code), "sid": self._server.granted.row.id}
 
     def get_client_algorithm(self, client: Client) -> str:
         """Return the one algorithm."""

@@ -144,6 +144,7 @@ def revoke(request: Request, db: Db, form: Form) -> Response:
     return _answer(request, db, Door.token, lambda server: server.create_endpoint_response("revocation", form))
 
 
+@router.post("/oauth/userinfo", include_in_schema=False)
 @router.get("/oauth/userinfo", summary="Who the access token stands for")
 def userinfo(caller: Annotated[Principal, Security(principal, scopes=["openid"])], db: Db) -> dict[str, Any]:
     """Return the claims that the token's scopes allow."""

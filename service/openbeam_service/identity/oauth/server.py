@@ -49,7 +49,7 @@ class _IssuerInAnswer(IssuerParameter):
 
 
 class _EndSession(EndSessionEndpoint):
-    """Sign-out that a client asks for; the page itself forgets the session."""
+    """Sign-out that a client asks for. It ends the grant; the page itself forgets the session."""
 
     def get_server_jwks(self) -> KeySet:
         """Return the keys that signed our ID tokens."""
@@ -61,7 +61,8 @@ class _EndSession(EndSessionEndpoint):
         return [ALGORITHM]
 
     def end_session(self, end_session_request: Any) -> None:
-        """Do nothing more."""
+        """End the grant that the ID token came from: its access token is refused from now on."""
+        grants.revoke(self.server.db, str((end_session_request.id_token_claims or {}).get("sid", "")))
 
 
 class AuthorizationServer(AuthlibServer):
@@ -82,7 +83,7 @@ class AuthorizationServer(AuthlibServer):
         self.register_client_auth_method(
             AgentAssertion.CLIENT_AUTH_METHOD, AgentAssertion(db, [f"{settings.url}/oauth/token", settings.url])
         )
-        self.register_grant(CodeGrant, [S256Only(required=True), IdTokens(settings, keys)])
+        self.register_grant(CodeGrant, [S256Only(required=True), IdTokens(self)])
         self.register_grant(RefreshGrant)
         self.register_grant(DeviceGrant)
         self.register_grant(AgentGrant)
