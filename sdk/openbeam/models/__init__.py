@@ -104,7 +104,7 @@ from openbeam.models.runs import (
     Seconds,
 )
 from openbeam.models.sharing import Sharing, Visibility
-from openbeam.models.tasks import Task, TaskOutput, TaskProblem, TaskSubmit
+from openbeam.models.tasks import Task, TaskOutput, TaskProblem, TaskSubmit, Waiting
 from openbeam.models.tokens import NewToken, PersonalToken, TokenSpec
 
 __all__ = [
@@ -215,5 +215,6 @@ __all__ = [
     "TokenSpec",
     "User",
     "Visibility",
+    "Waiting",
     "file_name",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from openbeam.models.bounds import Model
-from openbeam.models.tasks import TaskProblem
+from openbeam.models.tasks import TaskProblem, Waiting
 from openbeam.states import RunState, TaskState
 
 __all__ = [
@@ -112,6 +112,8 @@ class Run(Model):
     state: RunState
     activity: str = ""
     """What goes on now, in a few words (``fetching …``, ``reading the file``, ``waiting for an endpoint``)."""
+    waiting: Waiting | None = None
+    """While it waits for a worker, where its next chunk stands."""
     account: Account
     seconds: Seconds
     provenance: Provenance

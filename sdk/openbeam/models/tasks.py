@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from openbeam.models.bounds import Model
 from openbeam.states import TaskState
 
-__all__ = ["Task", "TaskOutput", "TaskProblem", "TaskSubmit"]
+__all__ = ["Task", "TaskOutput", "TaskProblem", "TaskSubmit", "Waiting"]
 
 
 class TaskProblem(Model):
@@ -43,6 +43,15 @@ class TaskSubmit(Model):
     kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
+class Waiting(Model):
+    """Where a task stands that waits for a worker."""
+
+    position: int
+    """Tasks that go first."""
+    seconds: float | None = None
+    """About how long until it is taken, at the endpoint's pace of the last minutes; None when that is not known."""
+
+
 class Task(Model):
     """One invocation, as the service keeps it."""
 
@@ -56,5 +65,7 @@ class Task(Model):
     created: datetime
     started: datetime | None
     ended: datetime | None
+    waiting: Waiting | None = None
+    """While it is queued."""
     notices: list[str] = Field(default_factory=list)
     """What its user should know, e.g. that the function is deprecated."""

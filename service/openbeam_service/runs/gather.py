@@ -33,6 +33,7 @@ from openbeam_service.runs.store import errors_of, load_run, shown_run, shown_ru
 from openbeam_service.tasks.models import TaskRow
 from openbeam_service.tasks.notify import Notifier
 from openbeam_service.tasks.steps import lock
+from openbeam_service.tasks.waits import Waits
 
 __all__ = ["Gatherer", "Sum"]
 
@@ -107,11 +108,13 @@ class Gatherer:
         live: Live,
         notifier: Notifier,
         dispatch: Callable[[planning.ToQueue | None], None],
+        waits: Waits,
     ) -> None:
         self._sessions = sessions
         self._live = live
         self._notifier = notifier
         self._dispatch = dispatch
+        self._waits = waits
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gather")
         self._serving: dict[str, asyncio.Task[None]] = {}
@@ -173,7 +176,7 @@ class Gatherer:
             run = load_run(db, run_id)
             if run is None:
                 raise UnknownRun.among(run_id, [])
-            text = _update_text(shown_runs(db, [run])[0], self.histograms(db, run_id))
+            text = _update_text(self._waits.run(db, shown_runs(db, [run])[0]), self.histograms(db, run_id))
             return Update("", text, is_end=run.state in FINAL_RUN_STATES)
 
     def _measured(self, run_id: str) -> None:
@@ -267,7 +270,7 @@ class Gatherer:
         _log.info("run ended", run=run.id, state=run.state.value, seconds=seconds)
 
     def _publish(self, db: Session, run: RunRow, tally: Tally, watched: _Watched) -> None:
-        text = _update_text(shown_run(db, run, tally), watched.total.text)
+        text = _update_text(self._waits.run(db, shown_run(db, run, tally)), watched.total.text)
         if text != watched.published:
             self._send(run.id, text, is_end=False)
             watched.published = text

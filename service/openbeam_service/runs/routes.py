@@ -45,7 +45,7 @@ async def get_run(request: Request, caller: Runner, run_id: str, wait: Wait = 0.
 
     def look() -> Run:
         with backend.sessions() as db:
-            return store.shown_runs(db, [store.find_run(db, caller, run_id)])[0]
+            return backend.waits.run(db, store.shown_runs(db, [store.find_run(db, caller, run_id)])[0])
 
     return await backend.notifier.wait(
         run_id, wait, lambda: run_in_threadpool(look), lambda run: run.state in FINAL_RUN_STATES

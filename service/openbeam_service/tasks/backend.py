@@ -48,6 +48,7 @@ from openbeam_service.tasks.push import Push
 from openbeam_service.tasks.queue import Lease, Lost, TaskQueue
 from openbeam_service.tasks.renewal import note
 from openbeam_service.tasks.results import read_all, settle
+from openbeam_service.tasks.waits import Waits
 
 __all__ = ["Backend", "queue_answers"]
 
@@ -83,7 +84,8 @@ class Backend:
         self.notifier = Notifier(queue)
         self.push = Push(sessions, self.notifier)
         self.live = Live(queue)
-        self.gatherer = Gatherer(sessions, self.live, self.notifier, self.dispatch)
+        self.waits = Waits(queue)
+        self.gatherer = Gatherer(sessions, self.live, self.notifier, self.dispatch, self.waits)
 
     # ------------------------------------------------------------------------------------------ people
     def submit_call(self, caller: Principal, submit: TaskSubmit) -> Task:

@@ -39,6 +39,7 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import current_timestamp, parse_composite_key
 
+from openbeam_service.tasks.pace import Pace
 from openbeam_service.tasks.share import Shares
 
 __all__ = ["MAX_LOST_LEASES", "Lease", "Lost", "SafeJob", "TaskQueue", "waiting"]
@@ -123,6 +124,7 @@ class TaskQueue:
         self._queues: dict[str, Any] = {}
         self._seen: dict[tuple[str, str], float] = {}
         self._rescue = self.connection.register_script(_RESCUE)
+        self._pace = Pace(self.connection)
         self._shares = Shares(self.connection, self.blocking)
 
     async def close(self) -> None:
@@ -223,9 +225,12 @@ class TaskQueue:
 
     def finish(self, endpoint_id: str, leases: Iterable[Lease]) -> None:
         """Forget tasks that have ended, and their leases. What became of them is in the database."""
+        ended = 0
         with self.connection.pipeline() as pipe:
             for lease in leases:
                 self._forget(self._job(endpoint_id, lease.task_id), lease, pipe)
+                ended += 1
+            self._pace.note(endpoint_id, ended, pipe)
             pipe.execute()
 
     def retry(self, endpoint_id: str, leases: Sequence[Lease]) -> set[str]:
@@ -280,6 +285,10 @@ class TaskQueue:
     def ahead(self, endpoint_id: str, who: str, task_id: str) -> int | None:
         """Return how many tasks go out before one that waits; None when it does not wait here."""
         return self._shares.ahead(self._queue(endpoint_id), who, task_id)
+
+    def tasks_a_second(self, endpoint_id: str) -> float | None:
+        """Return an endpoint's pace; None when nothing has ended there lately."""
+        return self._pace.tasks_a_second(endpoint_id)
 
     def charge(self, endpoint_id: str, used: Mapping[str, float]) -> None:
         """Note how many seconds of an endpoint people have used: others have their turn first."""

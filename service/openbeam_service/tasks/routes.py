@@ -81,7 +81,8 @@ async def get_task(request: Request, caller: Runner, task_id: str, wait: Wait = 
 
     def look() -> Task:
         with backend.sessions() as db:
-            return store.shown_task(store.find_task(db, caller, task_id))
+            row = store.find_task(db, caller, task_id)
+            return backend.waits.task(row, store.shown_task(row))
 
     return await backend.notifier.wait(
         task_id, wait, lambda: run_in_threadpool(look), lambda task: task.state in FINAL_TASK_STATES
