@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from openbeam import Client
-from openbeam.errors import FunctionRaised, RunFailed, TaskCancelled
+from openbeam.errors import FunctionRaised, RunFailed, TaskCancelled, WorkerKilled
 from openbeam.models import FunctionKind, FunctionSpec
 from openbeam.states import RunState, TaskState
 from support.stack import Stack
@@ -109,6 +109,21 @@ def test_a_run_is_dead_and_the_command_line_says_so(stack: Stack, operator: Clie
         run.wait(10)
     assert run.state is RunState.cancelled
     assert operator.get_result(operator.run(0.0, function_id=functions["short"])) == 0.0
+
+
+def test_a_function_that_kills_its_workers_fails_and_says_where(operator: Client) -> None:
+    source = "import os\n\n\ndef fatal():\n    print('going', flush=True)\n    os.kill(os.getpid(), 9)\n"
+    function = operator.publish_function(FunctionSpec(name="fatal", source=source, entrypoint="fatal")).id
+    task = operator.run(function_id=function)
+    with pytest.raises(WorkerKilled) as caught:
+        operator.get_result(task)
+    error, attempts = caught.value, operator.get_task(task).attempts
+    # The same worker may have had it each time; then the third try is the last.
+    places = error.details.get("places", [])
+    assert (attempts, len(places)) in {(2, 2), (3, 2), (3, 0)}
+    assert all(place.startswith("worker ") and " of engine " in place for place in places)
+    assert "SIGKILL" in error.message
+    assert error.output == "going\n"
 
 
 def test_what_a_call_printed_is_kept_with_it(stack: Stack, operator: Client) -> None:

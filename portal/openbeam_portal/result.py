@@ -156,6 +156,7 @@ def keep(client: Client, run: Run, dataset: Dataset | None, name: str) -> None:
     with right:
         _provenance(run, dataset)
     with left:
+        _cite(run)
         picture = st.container()
         downloads = st.container(horizontal=True)
     with downloads:
@@ -166,6 +167,15 @@ def keep(client: Client, run: Run, dataset: Dataset | None, name: str) -> None:
     if png:
         with first:
             _download(words.DOWNLOAD_PNG, png, f"{stem}.png", "image/png", ":material/image:")
+
+
+def _cite(run: Run) -> None:
+    wanted = st.toggle(words.CITE, run.record.kept, key=f"keep-{run.id}", help=words.CITE_HELP)
+    if wanted != run.record.kept:
+        try:
+            run.keep(kept=wanted)
+        except OpenbeamError as error:
+            trouble.show(error)
 
 
 def _download(label: str, data: str | bytes, file_name: str, mime: str, icon: str) -> None:

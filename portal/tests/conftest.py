@@ -250,6 +250,9 @@ class StandIn:
             "/runs/{id}": self._run,
             "/runs/{id}/histograms": self._histograms,
             "/runs/{id}/ticket": self._ticket,
+            "/runs/{id}/cancel": self._cancel,
+            "/runs/{id}/resubmit": self._resubmit,
+            "/runs/{id}/keep": self._keep,
         }
         routes = [
             Route(f"/api/v1{path}", self._guarded(answer), methods=["GET", "POST"]) for path, answer in api.items()
@@ -289,7 +292,9 @@ class StandIn:
     async def _runs(self, request: Request) -> Any:
         if request.method == "GET":
             known = [self.look(run_id).run for run_id in [*self.fixed, *self.records]]
-            return [run.model_dump(mode="json") for run in reversed(known)]
+            state, limit = request.query_params.get("state"), int(request.query_params.get("limit", 100))
+            found = [run for run in reversed(known) if state in {None, run.state}][:limit]
+            return [run.model_dump(mode="json") for run in found]
         body = await request.json()
         if body["params"].get("bins", 0) == 13:
             raise InvalidParameter.of("bins", "13 brings bad luck")
@@ -303,6 +308,21 @@ class StandIn:
 
     async def _histograms(self, request: Request) -> Any:
         return self.look(request.path_params["id"]).histograms
+
+    async def _cancel(self, request: Request) -> Any:
+        update = self.look(request.path_params["id"])
+        run = update.run.model_copy(update={"state": RunState.cancelled, "activity": ""})
+        return self.add(run, update.histograms).model_dump(mode="json")
+
+    async def _resubmit(self, request: Request) -> Any:
+        run = self.make(RunState.planning, 0, resubmits=request.path_params["id"])
+        self.records[run.id] = (run, time.monotonic())
+        return run.model_dump(mode="json")
+
+    async def _keep(self, request: Request) -> Any:
+        run, histograms = self.fixed[request.path_params["id"]]
+        kept = (await request.json())["kept"]
+        return self.add(run.model_copy(update={"kept": kept}), histograms).model_dump(mode="json")
 
     async def _ticket(self, request: Request) -> Any:
         self.tickets += 1

@@ -232,6 +232,49 @@ def test_an_incomplete_run_says_why_events_are_missing(service: Any) -> None:
     assert "1,500 of 2,304 events, 804 failed" in texts(at)
 
 
+def test_a_run_can_be_stopped_and_keeps_what_it_had(service: Any) -> None:
+    service.pace = 60.0
+    run = service.make(RunState.planning, 0)
+    service.records[run.id] = (run, time.monotonic())
+    at = opened("analysis", function="z_mumu", run=run.id)
+    at.button(key="stop-button").click().run()
+    assert not at.exception
+    assert service.look(run.id).run.state is RunState.cancelled
+    assert "stop-button" not in [button.key for button in at.button]
+    assert words.KEEP_TITLE in [header.value for header in at.header]
+
+
+def test_what_is_missing_can_be_computed(service: Any) -> None:
+    service.pace = 60.0
+    run = service.add(service.make(RunState.incomplete, 1500), service_histograms(service))
+    at = opened("analysis", function="z_mumu", run=run.id)
+    at.button(key="again-button").click().run()
+    assert not at.exception
+    (again, _), *_ = service.records.values()
+    assert again.resubmits == run.id
+    assert at.query_params["run"] == again.id
+    whole = service.add(service.make(), service_histograms(service))
+    at = opened("analysis", function="z_mumu", run=whole.id)
+    assert "again-button" not in [button.key for button in at.button]
+
+
+def test_a_cited_run_is_kept_for_good(service: Any) -> None:
+    run = service.add(service.make(), service_histograms(service))
+    at = opened("analysis", function="z_mumu", run=run.id)
+    for kept in (True, False):
+        at.toggle(key=f"keep-{run.id}").set_value(kept).run()
+        assert not at.exception
+        assert service.fixed[run.id][0].kept is kept
+
+
+def test_what_a_failed_function_printed_is_shown(service: Any) -> None:
+    problem = TaskProblem(kind="TimedOut", message="Too long.", details={"output": "step 1\nstep 2\n"})
+    run = service.add(service.make(RunState.failed, 0, errors=[problem]), {})
+    at = opened("analysis", function="z_mumu", run=run.id)
+    assert words.PRINTED in [expander.label for expander in at.expander]
+    assert "step 1\nstep 2" in [code.value for code in at.code]
+
+
 def test_a_failed_run_shows_the_authors_line(service: Any) -> None:
     details = {"type": "AttributeError", "message": "no 'nothing'", "line": 6, "code": "x", "traceback": "long"}
     problem = TaskProblem(kind="FunctionRaised", message="AttributeError: no 'nothing'", details=details)
@@ -276,6 +319,16 @@ def test_many_runs_come_in_pages(service: Any) -> None:
         service.add(service.make(), {})
     assert len(opened("runs").caption) == 20
     assert len(opened("runs", page_number="2").caption) == 20
+
+
+def test_runs_can_be_told_apart_by_state(service: Any) -> None:
+    service.add(service.make(), {})
+    service.add(service.make(RunState.failed, 0), {})
+    at = opened("runs")
+    at.button_group(key="run-state").set_value("failed").run()
+    assert [caption.value.split("  ·  ")[1] for caption in at.caption] == ["0 of 2,304 events"]
+    at.button_group(key="run-state").set_value("cancelled").run()
+    assert at.info[0].value == words.NO_SUCH_RUNS
 
 
 @pytest.mark.usefixtures("service")

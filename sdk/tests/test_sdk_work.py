@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from openbeam import Client, errors
@@ -29,6 +32,67 @@ def test_a_call_is_cancelled(beam: Client, wire: Any) -> None:
     assert beam.cancel("t1").state == "cancelled"
     with pytest.raises(errors.UnknownTask):
         beam.cancel(" ")
+
+
+def _run(run_id: str = "r1", **more: Any) -> dict[str, Any]:
+    provenance = {
+        "function": "z_mumu@3", "function_id": "f", "sha256": "0", "dataset": "d", "doi": None, "params": {},
+        "endpoint": "e", "environment": None,
+    }  # fmt: skip
+    known = {"id": run_id, "state": "complete", "account": {}, "seconds": {}, "provenance": provenance}
+    return {**known, "created": NOW, **more}
+
+
+def test_many_runs_are_asked_for_in_pages(beam: Client, wire: Any) -> None:
+    pages = [[_run(f"r{n}") for n in range(100)], [_run(f"s{n}") for n in range(20)]]
+    wire.on("GET /runs", *(wire.reply(page) for page in pages))
+    found = beam.runs(150, state="complete", function="z_mumu", since=datetime(2026, 1, 1, tzinfo=UTC))
+    assert [run.id for run in found] == [run["id"] for page in pages for run in page]
+    asked = [parse_qs(seen.path.partition("?")[2]) for seen in wire.seen]
+    assert [(one["limit"], one.get("before")) for one in asked] == [(["100"], None), (["50"], ["r99"])]
+    assert {(*one["state"], *one["function"]) for one in asked} == {("complete", "z_mumu")}
+    with pytest.raises(errors.InvalidInput):
+        beam.runs(colour="red")
+    with pytest.raises(errors.InvalidInput):
+        beam.runs(since=datetime(2026, 1, 1))  # noqa: DTZ001  that it has no zone is the point
+
+
+def test_a_run_is_stopped_gone_on_with_kept_and_taken_apart(beam: Client, wire: Any) -> None:
+    wire.on("GET /runs/r1", wire.reply(_run(state="running")))
+    run = beam.get_run("r1")
+    wire.on("POST /runs/r1/cancel", wire.reply(_run(state="cancelled")))
+    assert run.cancel().state == "cancelled"
+    wire.on("POST /runs/r1/resubmit", wire.reply(_run("r2", resubmits="r1"), 201))
+    again = run.resubmit(endpoint="lab")
+    assert (again.id, again.record.resubmits, run.id) == ("r2", "r1", "r1")
+    assert json.loads(wire.seen[-1].body) == {"endpoint": "lab"}
+    wire.on("POST /runs/r1/keep", wire.reply(_run(kept=True)))
+    assert run.keep().record.kept
+    chunk = {
+        "id": "c1", "state": "success", "file": "root://x//y", "start": 0, "stop": 10, "endpoint": "e", "worker": "w",
+        "attempts": 1, "cached": False, "started": NOW, "ended": NOW, "error": None,
+    }  # fmt: skip
+    wire.on("GET /runs/r1/chunks", wire.reply([chunk]), wire.reply([]))
+    assert [found.stop for found in run.chunks()] == [10]
+    assert "after=c1" in wire.seen[-1].path
+
+
+def test_a_result_that_was_removed_says_so(beam: Client, wire: Any) -> None:
+    gone = {"error": {"kind": "ResultGone", "message": "It was removed.", "details": {}}}
+    wire.on("GET /tasks/t1", wire.reply(gone, 410))
+    with pytest.raises(errors.ResultGone, match="removed"):
+        beam.get_result("t1")
+
+
+def test_the_command_line_lists_and_keeps_runs(wire: Any) -> None:
+    wire.on("GET /runs", wire.reply([_run()]))
+    done = _openbeam(wire.url, "runs", "--state", "complete", "--since", "2026-01-01")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "r1\tcomplete\tz_mumu@3\td\t0 of 0 events\t2026-11-22 12:00\n"
+    assert "since=2026-01-01T00%3A00%3A00Z" in wire.seen[-1].path
+    wire.on("GET /runs/r1", wire.reply(_run()))
+    wire.on("POST /runs/r1/keep", wire.reply(_run(kept=True)))
+    assert _openbeam(wire.url, "keep", "r1").stdout == "r1\tyes\n"
 
 
 def test_output_is_two_texts(beam: Client, wire: Any) -> None:

@@ -51,7 +51,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit, seen = self.limit(scope), 0
-        too_large = TooLarge(f"The request is too large: the limit is {limit:,} bytes.", limit=limit)
+        too_large = TooLarge(
+            f"The request is too large: the limit is {limit:,} bytes. Send less at once, or upload a file.", limit=limit
+        )
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             await answer(Request(scope), too_large)(scope, receive, send)

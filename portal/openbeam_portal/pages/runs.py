@@ -17,6 +17,7 @@ from openbeam_portal.words import en as words
 __all__ = ["render"]
 
 _A_PAGE: Final = 20
+_MOST: Final = 300
 _COLORS: Final[dict[str, Literal["blue", "gray", "green", "orange", "red"]]] = {
     "complete": "green",
     "incomplete": "orange",
@@ -30,7 +31,11 @@ _COLORS: Final[dict[str, Literal["blue", "gray", "green", "orange", "red"]]] = {
 def render(client: Client) -> None:
     """List the runs."""
     st.title(words.RUNS_TITLE)
-    runs = client.runs()
+    state = st.pills(words.RUN_STATE, list(words.STATES), format_func=lambda name: words.STATES[name], key="run-state")
+    runs = client.runs(_MOST, state=state) if state else client.runs(_MOST)
+    if not runs and state:
+        st.info(words.NO_SUCH_RUNS)
+        return
     if not runs:
         st.info(words.NO_RUNS)
         st.page_link(places.catalog(), label=words.TO_CATALOG, icon=":material/explore:")

@@ -77,6 +77,8 @@ SOURCE_NOTE: Final = "{name}, version {version}, by {owner}. This is the code th
 
 # ------------------------------------------------------------------------------------------------ result
 KEEP_TITLE: Final = "Keep this result"
+CITE: Final = "Keep it for good"
+CITE_HELP: Final = "Results are removed after some weeks, unless you keep them. Keep what you cite."
 DOWNLOAD_PNG: Final = "Download PNG"
 DOWNLOAD_CSV: Final = "Download CSV"
 PICTURE_BUSY: Final = "Many pictures are being made. Reload the page in a minute."
@@ -142,6 +144,8 @@ NO_DOI: Final = "A local file: it has no record and no DOI."
 
 # ------------------------------------------------------------------------------------------------ runs
 RUNS_TITLE: Final = "My runs"
+RUN_STATE: Final = "Show only"
+NO_SUCH_RUNS: Final = "None of your runs is in this state."
 NO_RUNS: Final = "You have not run anything yet. Choose an analysis in the catalog, and press Run."
 TO_CATALOG: Final = "Go to the catalog"
 STATES: Final[dict[str, str]] = {

@@ -229,6 +229,8 @@ class Backend:
             with self.sessions() as db:
                 noted = lost.mark_lost(db, leases)
                 db.commit()
+            for endpoint_id, task_ids in noted.unwanted.items():
+                self.queue.remove(endpoint_id, task_ids)
             self._tell(noted.ended, noted.runs)
 
     def remember_forgotten(self) -> None:

@@ -35,6 +35,8 @@ class Noted:
     """Tasks that have failed."""
     queued: dict[str, str] = field(default_factory=dict)
     """Tasks that wait again, and whose they are."""
+    unwanted: dict[str, list[str]] = field(default_factory=dict)
+    """By endpoint: tasks that have failed, and that the queue has taken back."""
     runs: set[str] = field(default_factory=set)
     """Runs that have news."""
 
@@ -62,6 +64,8 @@ def mark_lost(db: Session, lost: Sequence[Lost]) -> Noted:
         if one.given_up or poison.is_poison(task):
             _fail(task, _WENT_AWAY)
             noted.ended.add(task.id)
+            if not one.given_up:
+                noted.unwanted.setdefault(task.endpoint_id, []).append(task.id)
         else:
             step(task, TaskState.queued)
         if task.run_id:

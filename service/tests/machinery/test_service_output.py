@@ -140,6 +140,25 @@ def test_an_engine_that_ended_under_a_task_is_a_place(operator: httpx.Client, ag
     assert (error["kind"], error["details"]["places"]) == ("EngineFault", ["engine a at prints", "engine b at prints"])
 
 
+def test_a_task_whose_endpoint_goes_away_after_its_worker_died_is_in_no_queue_any_more(bench: Any) -> None:
+    async def test(b: Bench) -> None:
+        task_id = b.submit()
+        (leased,) = await b.lease()
+        assert b.settle(leased, _killed("worker 1 of engine a"))
+        (leased,) = await b.lease()
+        b.renew(leased, running=True)
+        b.lapse()
+        task = b.task(task_id)
+        assert (task.state, task.problem["details"]["places"]) == (
+            TaskState.failed,
+            ["worker 1 of engine a at e", "endpoint e"],
+        )
+        assert b.backend.queue.known(b.endpoint) == set()
+        assert b.backend.queue.connection.keys("rq:job:*") == []
+
+    bench(test)
+
+
 def test_a_lost_lease_counts_once_the_task_ran(bench: Any) -> None:
     async def test(b: Bench) -> None:
         task_id = b.submit()

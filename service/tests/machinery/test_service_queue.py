@@ -206,7 +206,10 @@ def test_what_is_no_task_is_dropped(queue: TaskQueue) -> None:
 
 # ------------------------------------------------------------------------------------------------ whatever the order
 class LeasesMachine(RuleBasedStateMachine):
-    """Agents that come and go, are slow, come back, and hand in twice: every task counts once."""
+    """Agents that come and go, are slow, come back, and hand in twice, and people who cancel: nothing counts twice.
+
+    Every task that was submitted is counted, given up, cancelled, or known to the queue, and just one of these.
+    """
 
     url = ""
     leases: Bundle[Lease] = Bundle("leases")
@@ -219,6 +222,7 @@ class LeasesMachine(RuleBasedStateMachine):
         self.submitted: set[str] = set()
         self.counted: Counter[str] = Counter()
         self.given_up: set[str] = set()
+        self.cancelled: set[str] = set()
 
     def teardown(self) -> None:
         try:
@@ -229,7 +233,7 @@ class LeasesMachine(RuleBasedStateMachine):
                 while found := self._start(50):
                     for lease in found:
                         self.count(lease)
-            assert set(self.counted) | self.given_up == self.submitted
+            assert set(self.counted) | self.given_up | self.cancelled == self.submitted
             assert not self.queue.known("e")
             self.runner.run(self.queue.close())
         finally:
@@ -263,6 +267,19 @@ class LeasesMachine(RuleBasedStateMachine):
         if self.queue.alive("e", [lease]) and not self.queue.retry("e", [lease]):
             self.given_up.add(lease.task_id)
 
+    @rule(which=st.integers(0, 20))
+    def cancel(self, which: int) -> None:
+        """Stop a task wherever it is: waiting, in transit, leased, or under a lease that has lapsed."""
+        there = sorted(self.queue.known("e"))
+        if not there:
+            return
+        task_id = there[which % len(there)]
+        entries = [entry.decode().split(":") for entry in self.queue.connection.zrange("rq:wip:e", 0, -1)]
+        held = [Lease(*entry) for entry in entries if entry[0] == task_id]
+        self.queue.finish("e", held)
+        self.queue.remove("e", [] if held else [task_id])
+        self.cancelled.add(task_id)
+
     @rule(lease=leases)
     def renew(self, lease: Lease) -> None:
         assert self.queue.renew("e", [lease]) == self.queue.alive("e", [lease])
@@ -278,8 +295,9 @@ class LeasesMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_counts_twice_and_nothing_is_lost(self) -> None:
         assert all(count == 1 for count in self.counted.values())
-        assert not self.given_up & set(self.counted)
-        assert self.submitted - set(self.counted) - self.given_up == self.queue.known("e")
+        ends = [set(self.counted), self.given_up, self.cancelled]
+        assert sum(map(len, ends)) == len(set().union(*ends))
+        assert self.submitted.difference(*ends) == self.queue.known("e")
 
 
 def test_every_task_counts_once_whatever_the_order(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
