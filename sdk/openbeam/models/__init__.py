@@ -32,6 +32,7 @@ from openbeam.models.bounds import (
     Model,
     Name,
 )
+from openbeam.models.catalog import Catalog
 from openbeam.models.classes import (
     Class,
     ClassChange,
@@ -128,6 +129,7 @@ __all__ = [
     "AuditPage",
     "CallBody",
     "CallResult",
+    "Catalog",
     "Checksum",
     "ChunkBody",
     "ChunkResult",

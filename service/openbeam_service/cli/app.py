@@ -9,13 +9,15 @@ import typer
 from openbeam.errors import OpenbeamError
 from pydantic import ValidationError
 
-from openbeam_service.cli import classes, keeping, keys, people, quotas, running
+from openbeam_service.cli import catalog, classes, doctor, keeping, keys, people, quotas, running
 
 __all__ = ["main"]
 
 _GROUPS: Final = (
     (running.app, None),
     (keeping.app, None),
+    (doctor.app, None),
+    (catalog.app, "catalog"),
     (people.app, None),
     (people.users, "user"),
     (classes.app, "class"),

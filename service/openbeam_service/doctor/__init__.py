@@ -1,0 +1,1 @@
+"""Look an installation over, and say what to do about what is not well."""
