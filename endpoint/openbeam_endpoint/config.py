@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import tomlkit
 from openbeam.errors import InvalidInput, nearest
 from openbeam.home import DEFAULT_URL
 from openbeam.models import Model, Name
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-__all__ = ["ENVIRONMENT", "Config", "WantedIsolation", "load", "make", "write"]
+__all__ = ["ENVIRONMENT", "Config", "WantedIsolation", "change", "load", "make", "write"]
 
 WantedIsolation = Literal["auto", "docker", "bubblewrap", "none"]
 
@@ -151,7 +152,7 @@ def load(path: Path, *, with_environment: bool = True) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}.", path=str(path)) from None
     places = {"name": str(path)}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if match := _KEY.match(line):
             places[match[1]] = f"{path}, line {number}"
     for key, variable in ENVIRONMENT.items() if with_environment else ():
@@ -163,6 +164,22 @@ def load(path: Path, *, with_environment: bool = True) -> Config:
 def _toml(value: str | float | bool | tuple[str, ...]) -> str:
     # JSON's strings, numbers, booleans and lists are TOML's, but for pairs of surrogates and a DEL as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def change(path: Path, changed: Mapping[str, Any]) -> None:
+    """Change settings in a file, and leave everything else as its owner has written it."""
+    text = path.read_text(encoding="utf-8")
+    missing = [key for key in changed if key not in tomllib.loads(text)]
+    for key in missing:
+        line = f"{key} = {_toml(changed[key])}"
+        # In the place of the comment that stands for it, below what it is for.
+        commented = re.compile(rf"^# {key} =.*$", re.MULTILINE)
+        text, found = commented.subn(line.replace("\\", r"\\"), text, count=1)
+        text += "" if found else f"\n{line}\n"
+    document = tomlkit.parse(text)
+    for key in changed.keys() - missing:
+        document[key] = changed[key]
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
 def write(path: Path, config: Config) -> None:

@@ -41,8 +41,10 @@ def configure(home: Home, name: str, given: Mapping[str, Any]) -> Folder:
     config = settings.make({**(kept.model_dump() if kept else {}), "name": name, **here, **given})
     folder.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     folder.path.chmod(_PRIVATE)
-    if config != kept:
+    if kept is None:
         settings.write(folder.config_path, config)
+    elif changed := {key: value for key, value in config if value != getattr(kept, key)}:
+        settings.change(folder.config_path, changed)
     key = load_key(folder.key_path) if folder.key_path.exists() else make_key(folder.key_path)
     _register(folder, config, public_jwk(key), _visibility(config, given, is_known=folder.identity_path.exists()))
     return folder

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openbeam.errors import InvalidInput
-from openbeam_endpoint.config import ENVIRONMENT, Config, load, make, write
+from openbeam_endpoint.config import ENVIRONMENT, Config, change, load, make, write
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import Identity
 
@@ -50,6 +51,34 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
     file = tmp_path_factory.mktemp("config") / "config.toml"
     write(file, config)
     assert load(file) == config
+
+
+@hypothesis.settings(deadline=None, max_examples=50)
+@given(settings(), settings())
+def test_a_change_changes_what_it_says_and_keeps_the_owners_words(
+    tmp_path_factory: pytest.TempPathFactory, before: Config, after: Config
+) -> None:
+    """The owner may have taken lines out, and written others in."""
+    file = tmp_path_factory.mktemp("config") / "config.toml"
+    write(file, before)
+    kept = [line for line in file.read_text().split("\n") if not line.startswith("# workers")]
+    file.write_text("\n".join(["# mine", *kept, "# the last word"]) + "\n")
+    changed = {key: value for key, value in after if value is not None and value != getattr(before, key)}
+    change(file, changed)
+    assert load(file) == Config.model_validate(before.model_dump() | changed)
+    text = file.read_text()
+    assert "# mine\n" in text
+    assert "# the last word\n" in text
+
+
+def test_a_setting_that_was_not_set_takes_the_place_of_its_comment(path: Path) -> None:
+    write(path, make({"name": "lab"}))
+    before = path.read_text()
+    change(path, {"mirror": "C:\\data", "workers": 3})
+    assert path.read_text() == before.replace("# workers =", "workers = 3").replace(
+        "# mirror =", 'mirror = "C:\\\\data"'
+    )
+    assert load(path).mirror == "C:\\data"
 
 
 def test_every_setting_has_a_comment_and_one_that_is_not_set_is_one(path: Path) -> None:
