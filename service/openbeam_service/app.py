@@ -29,6 +29,8 @@ from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.oauth import consent
 from openbeam_service.identity.oauth import routes as oauth
 from openbeam_service.identity.principal import bounded
+from openbeam_service.identity.upstream import routes as upstream
+from openbeam_service.identity.upstream.client import Upstream
 from openbeam_service.limits import Limits
 from openbeam_service.metrics import routes as metrics
 from openbeam_service.metrics.counts import COUNTS
@@ -86,6 +88,7 @@ def _set_state(app: FastAPI, settings: Settings) -> None:
     state.metrics = CollectorRegistry()
     state.metrics.register(COUNTS)
     state.metrics.register(Standing(state))
+    state.upstream = Upstream(settings)
 
 
 def _add_guards(app: FastAPI, settings: Settings) -> None:
@@ -151,6 +154,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(signin.router)
     app.include_router(classroom.router)
     app.include_router(metrics.router)
+    app.include_router(upstream.router)
     app.add_api_route("/", _home_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -10,10 +10,12 @@ from authlib.common.security import is_secure_transport
 from limits import parse
 from openbeam.home import DEFAULT_PORTAL_URL, DEFAULT_URL, Home
 from openbeam.models import QuotaRule, Role
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from openbeam_service.identity.upstream.config import Provider, read_providers
 
 __all__ = ["Settings"]
 
@@ -53,6 +55,11 @@ def _database(value: str) -> str:
             "must look like sqlite:////var/lib/openbeam.sqlite or postgresql+psycopg://user:password@host/name"
         )
     return value
+
+
+def _providers(value: Any, info: ValidationInfo) -> dict[str, Provider]:
+    home = info.data.get("home")
+    return read_providers(value, home.root) if isinstance(home, Home) else {}
 
 
 Origin = Annotated[str, AfterValidator(_origin)]
@@ -122,6 +129,10 @@ class Settings(BaseSettings):
     """Calls of the API by one caller."""
     rate_strangers: Rate = "6000 per minute"
     """Calls of the API without a valid token from an address."""
+    providers: Annotated[dict[str, Provider], NoDecode, BeforeValidator(_providers)] = Field(
+        default_factory=dict, validate_default=True
+    )
+    """Other providers of sign-in, as JSON; when it is not set, they are in ``providers.toml`` in the data directory."""
     class_members: Annotated[int, Field(gt=0, le=5_000)] = 500
     """Most people in one class."""
     classes_per_person: Annotated[int, Field(gt=0, le=5_000)] = 100

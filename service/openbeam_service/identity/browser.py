@@ -56,6 +56,12 @@ def form_token(request: Request) -> str:
     return str(request.session.setdefault("form", secrets.token_urlsafe(16)))
 
 
+def is_form_token(request: Request, token: str) -> bool:
+    """Tell whether a token is the one that this browser's forms carry."""
+    expected = str(request.session.get("form", ""))
+    return expected != "" and secrets.compare_digest(token.encode(), expected.encode())
+
+
 def check_form(request: Request, received: Received) -> dict[str, str]:
     """Return the fields of a form that came from one of our pages.
 
@@ -66,8 +72,7 @@ def check_form(request: Request, received: Received) -> dict[str, str]:
 
     """
     fields = dict(received.form)
-    expected = request.session.get("form")
-    if not expected or not secrets.compare_digest(fields.get("form", "").encode(), expected.encode()):
+    if not is_form_token(request, fields.get("form", "")):
         raise NotAllowed("This page is too old, or cookies are off. Reload it and try again.")
     return fields
 

@@ -37,6 +37,7 @@ def _sign_in_page(request: Request, target: str, name: str = "", error: Openbeam
         token=form_token(request),
         next=target,
         name=name,
+        providers=[(way, one.label) for way, one in request.app.state.settings.providers.items()],
         error=str(error) if error else "",
     )
 
