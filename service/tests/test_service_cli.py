@@ -60,7 +60,7 @@ def test_users_and_tokens(service: Any, run: Run) -> None:
     added = run(home, "user", "add", "tess", "--role", "teacher", "--password-stdin", typed="a long password\n")
     assert added == (0, "Added tess (teacher).\n", "")
     lines = [line.split() for line in run(home, "user", "list")[1].splitlines()]
-    assert ["operator", "admin", "tokens", "only"] in lines
+    assert ["operator", "admin", "no", "password"] in lines
     assert ["tess", "teacher", "password"] in lines
     token = run(home, "token", "tess", "--days", "3")[1].strip()
     assert service.whoami(token).json()["name"] == "tess"

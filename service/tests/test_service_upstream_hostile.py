@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from joserfc.jwk import OctKey, RSAKey
+from openbeam_service.cli import main
 from openbeam_service.identity.models import IdentityRow
 from openbeam_service.provision import opened
 from sqlalchemy import delete
@@ -28,9 +30,10 @@ def running() -> Iterator[Rogue]:
 @pytest.fixture(scope="module")
 def service(running: Rogue, start_service: Callable[..., Any]) -> Any:
     with_us = {"issuer": running.issuer, "client_id": CLIENT, "client_secret": SECRET}
+    teachers = {"claim": "resource_access.openbeam.roles", "value": "teacher", "role": "teacher"}
     dead = f"http://127.0.0.1:{free_port()}"
     providers = {
-        "one": {"label": "One", **with_us},
+        "one": {"label": "One", **with_us, "roles": [teachers]},
         "two": {"label": "Two", **with_us},
         "named": {"label": "Named", **with_us, "issuer": f"{running.issuer}/other"},
         "mail": {"label": "Mail", **with_us, "email_domains": ["school.example"]},
@@ -204,3 +207,53 @@ def test_any_name_becomes_a_free_user_name(service: Any, browser: httpx.Client, 
     assert re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", found[1])
     assert found[1] not in {"operator", "cli"}
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize(
+    ("said", "role"),
+    [
+        ({"openbeam": {"roles": ["x", "teacher"]}}, "teacher"),
+        ({"openbeam": {"roles": "teacher"}}, "teacher"),
+        ({"openbeam": {"roles": ["teachers"]}}, "student"),
+        ({"openbeam": {"roles": {"teacher": True}}}, "student"),
+        ({"openbeam": ["teacher"]}, "student"),
+        ("teacher", "student"),
+        (None, "student"),
+    ],
+)
+def test_a_rule_fits_the_very_claim(service: Any, browser: httpx.Client, rogue: Rogue, said: Any, role: str) -> None:
+    with opened(service.settings) as db:
+        db.execute(delete(IdentityRow))
+    rogue.claims = {"resource_access": said}
+    assert back(browser, leave(browser, rogue)).status_code == 303
+    assert f"</strong>, {role}." in browser.get("/account").text
+
+
+def test_an_administrator_links_who_is_known(
+    service: Any, browser: httpx.Client, rogue: Rogue, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    with opened(service.settings) as db:
+        db.execute(delete(IdentityRow))
+    service.user("known-person")
+    monkeypatch.setenv("OPENBEAM_HOME", str(service.home.root))
+    monkeypatch.setenv("OPENBEAM_DATABASE", service.settings.database)
+    providers = {
+        name: {**json.loads(one.model_dump_json()), "client_secret": SECRET}
+        for name, one in service.settings.providers.items()
+    }
+    monkeypatch.setenv("OPENBEAM_PROVIDERS", json.dumps(providers))
+
+    def type_(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["openbeam-service", "user", "link", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said, problems = capsys.readouterr()
+        return int(ended.value.code or 0), said + problems
+
+    assert "Did you mean one" in type_("known-person", "on", "s-1")[1]
+    assert "Did you mean known-person" in type_("known-persom", "one", "s-1")[1]
+    assert type_("known-person", "one", "s-1") == (0, "known-person may sign in with One.\n")
+    assert back(browser, leave(browser, rogue)).status_code == 303
+    assert "known-person" in browser.get("/logout").text
+    service.user("late-person")
+    assert "belongs to another account" in type_("late-person", "one", "s-1")[1]

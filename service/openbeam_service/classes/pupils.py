@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from openbeam_service.audit.store import note
 from openbeam_service.classes.codes import make_key
 from openbeam_service.classes.models import ClassRow, MemberRow
+from openbeam_service.identity import grants
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.secret import digest
@@ -68,7 +69,7 @@ def come_back(db: Session, key: str) -> UserRow | None:
 
 
 def new_key(db: Session, by: Principal | str, row: ClassRow, member: MemberRow) -> str:
-    """Give a pupil a new key. The old one stops working, and browsers that came in with it must sign in again.
+    """Give a pupil a new key. The old one, and whatever came in with it, stops working at once.
 
     Raises
     ------
@@ -80,6 +81,7 @@ def new_key(db: Session, by: Principal | str, row: ClassRow, member: MemberRow) 
         raise InvalidInput(f"{member.name} has an account, and signs in with that.", field="user_id")
     key = make_key()
     member.user.key_hash = digest(key)
+    grants.revoke_all(db, member.user_id)
     note(db, by, "class.key", row.id, row.name, member=member.user.name)
     db.flush()
     return key

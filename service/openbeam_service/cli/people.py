@@ -110,6 +110,28 @@ def set_user(
     print(f"Changed {name}.")
 
 
+@users.command("link")
+def link_user(
+    name: str,
+    provider: Annotated[str, typer.Argument(help="Its name in providers.toml.")],
+    subject: Annotated[str, typer.Argument(help="What the provider calls this person; the sign-in page told them.")],
+) -> None:
+    """Let a user sign in by another provider."""
+    from openbeam.errors import NotKnown
+
+    from openbeam_service.identity import store
+    from openbeam_service.identity.upstream.store import attach
+    from openbeam_service.provision import opened
+    from openbeam_service.settings import Settings
+
+    settings = Settings()
+    if provider not in settings.providers:
+        raise NotKnown.among(provider, settings.providers)
+    with opened(settings) as db:
+        attach(db, "cli", store.the_user(db, name), settings.providers[provider], subject)
+    print(f"{name} may sign in with {settings.providers[provider].label}.")
+
+
 @users.command("list")
 def list_users() -> None:
     """List all users: name, role, and whether they can sign in with a password."""
@@ -119,5 +141,13 @@ def list_users() -> None:
 
     with opened(Settings()) as db:
         for user in store.users(db):
-            way = "closed" if not user.active else "password" if user.password_hash else "tokens only"
+            way = (
+                "closed"
+                if not user.active
+                else "password"
+                if user.password_hash
+                else "return key"
+                if user.key_hash
+                else "no password"
+            )
             print(f"{user.name:<24} {user.role:<8} {way}")

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any, Final
 
 import httpx
 import structlog
 from authlib.common.errors import AuthlibBaseError
+from authlib.deprecate import AuthlibDeprecationWarning
 from authlib.integrations.base_client.errors import MismatchingStateError
-from authlib.integrations.starlette_client import OAuth
 from fastapi import Request
 from fastapi.responses import Response
 from joserfc.errors import JoseError
 from openbeam.errors import NotAllowed, NotKnown, ServiceUnavailable
 
-from openbeam_service.identity.upstream.config import Provider
+from openbeam_service.identity.upstream.config import Claims, Provider
 from openbeam_service.settings import Settings
 
-__all__ = ["Claims", "Upstream"]
-
-Claims = dict[str, Any]
+__all__ = ["Upstream"]
 
 _SECONDS: Final = 10.0
 _METADATA_SECONDS: Final = 3600.0
@@ -56,13 +55,21 @@ def _options(provider: Provider, tls: Any) -> dict[str, Any]:
     }
 
 
+def _registry() -> Any:
+    """Return Authlib's registry of clients. It would rather have httpx2, and a log of JSON is no place to say so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+        from authlib.integrations.starlette_client import OAuth
+    return OAuth()
+
+
 class Upstream:
     """All other providers of this service."""
 
     def __init__(self, settings: Settings) -> None:
         self._providers = settings.providers
         self._url = settings.url
-        self._oauth = OAuth()
+        self._oauth = _registry()
         # Reading all root certificates takes longer than a sign-in: once for all.
         tls = httpx.create_ssl_context() if settings.providers else None
         for name, provider in settings.providers.items():

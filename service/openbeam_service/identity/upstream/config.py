@@ -21,11 +21,22 @@ from urllib.parse import urlsplit
 
 from authlib.common.security import is_secure_transport
 from openbeam.models import Role
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic import ValidationError as Invalid
 
-__all__ = ["FILE", "Provider", "RoleRule", "read_providers"]
+__all__ = ["FILE", "Claims", "Provider", "RoleRule", "read_providers"]
 
+Claims = dict[str, Any]
+"""What a provider says of a person."""
 FILE: Final = "providers.toml"
 """In the data directory."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -96,6 +107,8 @@ class Provider(_Strict):
     sign_up: bool = True
     """False: only people who are known already come in."""
 
+    _secret: str = PrivateAttr("")
+
     @property
     def is_oidc(self) -> bool:
         """Whether it sends ID tokens."""
@@ -104,7 +117,7 @@ class Provider(_Strict):
     @property
     def secret(self) -> str:
         """The client secret, from where it is."""
-        return self.client_secret.get_secret_value() if self.client_secret else ""
+        return self._secret
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -120,11 +133,13 @@ class Provider(_Strict):
         places = [self.client_secret, self.client_secret_file, self.client_secret_env]
         if sum(place is not None for place in places) != 1:
             raise ValueError("set one of client_secret, client_secret_file, client_secret_env")
-        if self.client_secret_file is not None:
-            self.client_secret = SecretStr(_text_of(self.client_secret_file))
-        if self.client_secret_env is not None:
-            self.client_secret = SecretStr(os.environ.get(self.client_secret_env, "").strip())
-        if not self.secret:
+        if self.client_secret is not None:
+            self._secret = self.client_secret.get_secret_value()
+        elif self.client_secret_file is not None:
+            self._secret = _text_of(self.client_secret_file)
+        else:
+            self._secret = os.environ.get(str(self.client_secret_env), "").strip()
+        if not self._secret:
             raise ValueError("the client secret is empty")
         return self
 

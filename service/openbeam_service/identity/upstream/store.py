@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from openbeam_service.audit.store import note
 from openbeam_service.identity.models import IdentityRow, UserRow
 from openbeam_service.identity.store import find_user
-from openbeam_service.identity.upstream.client import Claims
-from openbeam_service.identity.upstream.config import Provider
+from openbeam_service.identity.upstream.config import Claims, Provider
 
-__all__ = ["identities", "link", "person", "subject_of", "unlink"]
+__all__ = ["attach", "identities", "link", "person", "subject_of", "unlink"]
 
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_NAME: Final = 40

@@ -34,6 +34,10 @@ POST /login                                        403
 POST /login +nonsense                              403
 GET  /logout                                       200
 POST /logout                                       403
+GET  /login/with/{name=no_provider}                404
+GET  /login/back/{name=no_provider}                404
+GET  /account                                      303
+POST /account/unlink                               403
 GET  /setup/{secret=setup_link}                    200
 POST /setup/{secret=setup_link}                    403
 """
@@ -50,7 +54,7 @@ def _token(world: World) -> str:
 
 
 # Everybody here shows a personal token, and such a one makes none and knows of itself alone.
-THINGS = {"setup_link": _setup_link, "token": _token}
+THINGS = {"setup_link": _setup_link, "token": _token, "no_provider": lambda _: "nobody"}
 BODIES = {
     "token": lambda _: {"json": {"name": "another"}},
     "nonsense": lambda _: {"data": {"name": "nobody", "password": "", "grant_type": "password"}},
