@@ -29,7 +29,7 @@ from openbeam_endpoint.sandbox.choose import LAUNCHERS, choose_isolation
 from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Ready, Running, parse
 from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, Sandbox, short_folder
 
-__all__ = ["Engine", "EngineReply", "choose_isolation", "environment_digest"]
+__all__ = ["Engine", "EngineReply", "choose_isolation", "environment_digest", "environment_packages"]
 
 log = structlog.get_logger()
 
@@ -42,6 +42,7 @@ _STANDSTILL: Final = 20.0
 _GRACE: Final = 10.0
 """Seconds over a task's limit before the engine counts as unable to stop it."""
 _SEND_SECONDS: Final = 10.0
+_LONGEST_PACKAGE: Final = 120
 
 
 @dataclass(frozen=True)
@@ -380,7 +381,11 @@ def _last_line(text: str) -> str:
     return lines[-1][:300] if lines else ""
 
 
+def environment_packages() -> list[str]:
+    """Return what is installed here, which is what an engine has: ``name==version``, sorted."""
+    return sorted({f"{found.name.lower()}=={found.version}"[:_LONGEST_PACKAGE] for found in distributions()})
+
+
 def environment_digest() -> str:
-    """Return the digest of what is installed here, which is what an engine has."""
-    names = sorted({f"{found.name.lower()}=={found.version}" for found in distributions()})
-    return "local:" + hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+    """Return the digest of that."""
+    return "local:" + hashlib.sha256("\n".join(environment_packages()).encode()).hexdigest()[:16]

@@ -9,25 +9,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from openbeam import source
 from openbeam.checks import checked, task_error
 from openbeam.classes import ClassCalls
+from openbeam.endpoints import EndpointCalls
 from openbeam.errors import (
     ServiceTrouble,
     TaskCancelled,
     TaskError,
     TaskPending,
     UnknownDataset,
-    UnknownEndpoint,
-    UnknownFunction,
     UnknownRun,
     UnknownTask,
 )
+from openbeam.functions import FunctionCalls
 from openbeam.models import (
     MAX_AUDIT_PAGE,
     MAX_PAGE,
@@ -38,9 +38,6 @@ from openbeam.models import (
     Dataset,
     DatasetSpec,
     Endpoint,
-    EndpointSpec,
-    Function,
-    FunctionSpec,
     FunctionSummary,
     Layout,
     Model,
@@ -55,7 +52,6 @@ from openbeam.models import (
     TaskStatusRequest,
     TaskSubmit,
     User,
-    Visibility,
 )
 from openbeam.models import Run as RunRecord
 from openbeam.paths import segment as _segment
@@ -71,7 +67,7 @@ __all__ = ["Client"]
 _HEALTH_PAUSE = 0.2
 
 
-class Client(ClassCalls, TokenCalls):
+class Client(FunctionCalls, EndpointCalls, ClassCalls, TokenCalls):
     """A person's way to one service.
 
     Parameters
@@ -191,63 +187,6 @@ class Client(ClassCalls, TokenCalls):
         """Return what the caller may have and has, first their own, then what their classes have together."""
         return self._wire.get(list[Quota], "/quota")
 
-    # -------------------------------------------------------------------------------------------- functions
-    def functions(self, search: str | None = None) -> list[FunctionSummary]:
-        """Return the latest versions of the functions that the caller may see; ``search`` keeps those that fit."""
-        return self._wire.get(list[FunctionSummary], "/functions", search=search)
-
-    def function(self, ref: str) -> Function:
-        """Return a function by id, ``name``, ``name@3`` or ``name@latest``.
-
-        Raises
-        ------
-        UnknownFunction
-            With the nearest names in ``details["nearest"]``.
-
-        """
-        return self._wire.get(Function, f"/functions/{_segment(ref, UnknownFunction)}")
-
-    def publish_function(self, spec: FunctionSpec) -> Function:
-        """Publish a function: a new version, or the latest one when nothing changed.
-
-        Raises
-        ------
-        InvalidInput
-            When the service refuses a field.
-
-        """
-        return self._wire.post(Function, "/functions", spec)
-
-    def register_function(
-        self,
-        function: Callable[..., Any],
-        *,
-        description: str = "",
-        name: str | None = None,
-        visibility: Visibility | str | None = None,
-        timeout: float = 300.0,
-    ) -> str:
-        """Publish a plain Python function by its source text and return its id.
-
-        ``name`` is the function's own when not given; ``timeout`` is one call's limit in seconds.
-
-        Raises
-        ------
-        InvalidInput
-            When its text cannot stand alone (a lambda, a closure, names from outside); the message says what to do.
-
-        """
-        pieces = source.from_callable(function)
-        spec = checked(
-            FunctionSpec,
-            name=name or source.name_of(function),
-            **pieces.fields(),
-            description=description or source.description_of(function),
-            visibility=visibility,
-            timeout=timeout,
-        )
-        return self.publish_function(spec).id
-
     # -------------------------------------------------------------------------------------------- tasks
     def run(self, *args: Any, function_id: str, endpoint_id: str | None = None, **kwargs: Any) -> str:
         """Call a plain function with ``args`` and ``kwargs`` on an endpoint and return the task's id at once.
@@ -261,7 +200,9 @@ class Client(ClassCalls, TokenCalls):
 
         """
         submit = checked(TaskSubmit, function=function_id, endpoint=endpoint_id, args=list(args), kwargs=kwargs)
-        return self._wire.post(Task, "/tasks", submit).id
+        task = self._wire.post(Task, "/tasks", submit)
+        _warn(task.notices)
+        return task.id
 
     def get_task(self, task_id: str, wait: float = 0.0) -> Task:
         """Return a task; ``wait`` lets the service hold the answer for up to 30 s until the task has ended."""
@@ -393,35 +334,6 @@ class Client(ClassCalls, TokenCalls):
         entry = spec.files[0].model_copy(update={"uri": stored.uri, "size": stored.size, "checksum": stored.checksum})
         return self.publish_dataset(spec.model_copy(update={"files": [entry]}))
 
-    # -------------------------------------------------------------------------------------------- endpoints
-    def endpoints(self) -> list[Endpoint]:
-        """Return the endpoints that the caller may see."""
-        return self._wire.get(list[Endpoint], "/endpoints")
-
-    def endpoint(self, ref: str) -> Endpoint:
-        """Return an endpoint by id or name.
-
-        Raises
-        ------
-        UnknownEndpoint
-            With the nearest names in ``details["nearest"]``.
-
-        """
-        return self._wire.get(Endpoint, f"/endpoints/{_segment(ref, UnknownEndpoint)}")
-
-    def wait_for_endpoint(self, timeout: float = 60.0) -> list[Endpoint]:
-        """Return the endpoints once one of them is online, or as they are after ``timeout`` seconds."""
-        end = time.monotonic() + timeout
-        while True:
-            found = self.endpoints()
-            if any(endpoint.online for endpoint in found) or time.monotonic() >= end:
-                return found
-            time.sleep(_HEALTH_PAUSE)
-
-    def register_endpoint(self, spec: EndpointSpec) -> Endpoint:
-        """Register an endpoint; the caller's endpoint of the same name gets the new key."""
-        return self._wire.post(Endpoint, "/endpoints", spec)
-
     # -------------------------------------------------------------------------------------------- runs
     def submit_run(
         self,
@@ -453,7 +365,9 @@ class Client(ClassCalls, TokenCalls):
             params={**(params or {}), **more_params},
             fresh=fresh,
         )
-        return Run(self._wire, self._wire.post(RunRecord, "/runs", submit))
+        record = self._wire.post(RunRecord, "/runs", submit)
+        _warn(record.notices)
+        return Run(self._wire, record)
 
     def runs(self, limit: int = MAX_PAGE, **filters: Any) -> list[Run]:
         """Return up to ``limit`` of the caller's runs, newest first.
@@ -491,3 +405,8 @@ class Client(ClassCalls, TokenCalls):
 
 def _ref(thing: str | Model, field: str) -> str:
     return thing if isinstance(thing, str) else str(getattr(thing, field))
+
+
+def _warn(notices: Sequence[str]) -> None:
+    for notice in notices:
+        warnings.warn(notice, stacklevel=3)

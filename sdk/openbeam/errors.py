@@ -7,6 +7,7 @@
      |   |- UnknownFunction
      |   |- UnknownDataset
      |   |- UnknownEndpoint
+     |   |- UnknownEnvironment
      |   |- UnknownTask
      |   |- UnknownRun
      |   |- UnknownFile
@@ -81,6 +82,7 @@ __all__ = [
     "UnknownClass",
     "UnknownDataset",
     "UnknownEndpoint",
+    "UnknownEnvironment",
     "UnknownFile",
     "UnknownFunction",
     "UnknownRun",
@@ -143,6 +145,12 @@ class UnknownEndpoint(NotKnown):
     """No such endpoint."""
 
     word = "endpoint"
+
+
+class UnknownEnvironment(NotKnown):
+    """No endpoint that the caller sees has such an environment."""
+
+    word = "environment"
 
 
 class UnknownTask(NotKnown):

@@ -100,6 +100,11 @@ class Transport:
         headers = {"Content-Type": "application/json"}
         return self._read(shape, self._send("PATCH", path, content=_json_bytes(body), headers=headers))
 
+    def put(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any]) -> T:
+        """Return the answer to a PUT of JSON as ``shape``."""
+        headers = {"Content-Type": "application/json"}
+        return self._read(shape, self._send("PUT", path, content=_json_bytes(body), headers=headers))
+
     def delete(self, path: str) -> None:
         """Send a DELETE, and leave what it answers."""
         response = self._send("DELETE", path)

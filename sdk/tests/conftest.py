@@ -80,7 +80,8 @@ def _handler_for(wire: Wire) -> type[BaseHTTPRequestHandler]:
             answers = wire.answers[f"{self.command} {self.path.partition('?')[0].removeprefix('/api/v1')}"]
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-        do_POST = do_GET  # noqa: N815 - the name that http.server calls
+        # The names that http.server calls.
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, *args: Any) -> None:
             """Keep the test's output quiet."""

@@ -235,9 +235,9 @@ def test_lists_are_tab_separated_for_programs(openbeam: Any, wire: Any) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "cms\tZ to [2J mumu\t\t2,304\t179.0 kB\tdoi:10.1/x\n"
     wire.on("GET /functions", wire.reply([]))
-    done = openbeam(wire.url, "functions", "--search", "muon pair")
+    done = openbeam(wire.url, "functions", "search", "muon", "pair", "--tag", "cms", "--current")
     assert (done.returncode, done.stdout) == (0, "")
-    assert wire.seen[-1].path == "/api/v1/functions?search=muon+pair"
+    assert wire.seen[-1].path == "/api/v1/functions?search=muon+pair&tag=cms&deprecated=false"
 
 
 def test_lists_are_tables_on_a_terminal(openbeam: Any, wire: Any) -> None:

@@ -20,6 +20,7 @@ from openbeam_service.audit import routes as audit
 from openbeam_service.classes import routes as classes
 from openbeam_service.classes import signin as classroom
 from openbeam_service.database import make_engine, make_sessions
+from openbeam_service.endpoints import environments
 from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
 from openbeam_service.identity import routes as identity
@@ -56,6 +57,7 @@ _API_ROUTERS: Final = (
     token_routes.router,
     classes.router,
     endpoints.router,
+    environments.router,
     registry.router,
     tasks.router,
     agent.router,

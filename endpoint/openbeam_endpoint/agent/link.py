@@ -19,6 +19,7 @@ from openbeam.errors import (
     from_json,
 )
 from openbeam.models import (
+    EnvironmentReport,
     LeaseReply,
     LeaseRequest,
     Model,
@@ -92,6 +93,14 @@ class Link:
     async def results(self, request: ResultsRequest) -> ResultsReply:
         """Hand in outcomes and learn which of them counted."""
         return await self._post("/results", request, ResultsReply, _RESULTS_SECONDS)
+
+    async def tell_environment(self, report: EnvironmentReport) -> None:
+        """Tell what the engine has installed."""
+        path = "/environment"
+        with self._noted(path):
+            answer = await self._send(path, report.model_dump_json().encode(), _SECONDS)
+            if not answer.is_success:
+                raise _error(answer)
 
     async def close(self) -> None:
         """Close the connections."""

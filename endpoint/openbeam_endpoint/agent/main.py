@@ -15,6 +15,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -23,7 +24,7 @@ from typing import Any, Final
 import structlog
 from openbeam import __version__
 from openbeam.errors import OpenbeamError
-from openbeam.models import EndpointStatus, Isolation
+from openbeam.models import EndpointStatus, EnvironmentReport, Isolation
 from openbeam_datasets.files import FileCache
 from openbeam_datasets.locate import ServiceFiles
 
@@ -37,7 +38,7 @@ from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.config import Config
 from openbeam_endpoint.diary import Diary
-from openbeam_endpoint.engines import Engine, choose_isolation, environment_digest
+from openbeam_endpoint.engines import Engine, choose_isolation, environment_digest, environment_packages
 from openbeam_endpoint.exits import exit_status
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import Tokens
@@ -50,6 +51,7 @@ log = structlog.get_logger()
 _GOODBYE_SECONDS: Final = 1.5
 _END_SECONDS: Final = 3.0
 _LEAST_PREFETCH: Final = 2
+_MOST_PACKAGES: Final = 2_000
 
 
 class Agent:
@@ -64,7 +66,12 @@ class Agent:
         identity = folder.identity()
         tokens = Tokens(config.url, identity.endpoint_id, folder.key())
         status = EndpointStatus(
-            workers=self._workers, isolation=isolation, environment=environment_digest(), version=__version__
+            workers=self._workers,
+            isolation=isolation,
+            environment=environment_digest(),
+            environment_name=config.environment,
+            python=f"{sys.version_info.major}.{sys.version_info.minor}",
+            version=__version__,
         )
         self._link = Link(config.url, tokens)
         # A few tasks more than workers, so that a worker that is done finds its next one here.
@@ -110,6 +117,7 @@ class Agent:
         # An engine takes seconds to start, and a service that starts at the same time takes some too.
         await _together(asyncio.FIRST_EXCEPTION, patiently()(self._link.sign_in), self._tenants.warm_up())
         self._diary.ready()
+        await self._tell_environment()
         log.info("ready", workers=self._workers, isolation=self._isolation.value, service=self._config.url)
         await _together(
             asyncio.FIRST_COMPLETED,
@@ -120,6 +128,14 @@ class Agent:
             self._tenants.keep_warm(),
             self._tenants.watch(),
         )
+
+    async def _tell_environment(self) -> None:
+        report = EnvironmentReport(digest=environment_digest(), packages=environment_packages()[:_MOST_PACKAGES])
+        try:
+            await self._link.tell_environment(report)
+        except OpenbeamError as error:
+            # People can read it somewhere else; work does not wait for it.
+            log.warning("the service was not told what is installed here", reason=error.message)
 
     async def _end(self) -> None:
         self._dispatcher.give_back()

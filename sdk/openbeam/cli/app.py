@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, identity, running, tokens, work
+from openbeam.cli import classes, endpoints, functions, identity, running, tokens, work
 from openbeam.cli.audit import audit
 from openbeam.cli.screen import diagnostics, fail, rows
 from openbeam.client import Client
@@ -34,6 +34,8 @@ app = typer.Typer(
 datasets_app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(classes.app, name="classes")
+app.add_typer(endpoints.app, name="endpoints")
+app.add_typer(functions.app, name="functions")
 app.add_typer(tokens.app, name="tokens")
 
 for command in work.COMMANDS:
@@ -58,20 +60,6 @@ for command in (identity.login, identity.logout, identity.whoami):
 
 
 app.command()(audit)
-
-
-@app.command()
-def functions(
-    search: Annotated[str | None, typer.Option(metavar="WORDS", help="Keep those whose words fit.")] = None,
-) -> None:
-    """List the functions that you may run."""
-    with Client() as client:
-        found = client.functions(search)
-    rows(
-        ["Function", "Kind", "Title", "Datasets", "Owner"],
-        [[f"{f.name}@{f.version}", f.kind.value, f.title, ", ".join(f.datasets), f.owner] for f in found],
-        nothing="No function fits.",
-    )
 
 
 @datasets_app.callback()
@@ -126,32 +114,6 @@ def add(
         )
     size = decimal(sum(entry.size for entry in dataset.files))
     rows(["Dataset", "Size", "Checksum"], [[dataset.name, size, dataset.files[0].checksum]], nothing="")
-
-
-@app.command()
-def endpoints(
-    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Wait until one is online.")] = 0.0,
-) -> int:
-    """List the endpoints that compute for you."""
-    with Client() as client:
-        found = client.wait_for_endpoint(wait)
-    rows(
-        ["Endpoint", "State", "Workers", "Waiting", "Isolation", "Owner", "Id"],
-        [
-            [
-                e.name,
-                "online" if e.online else "offline",
-                e.status.workers if e.status else "",
-                e.waiting,
-                e.status.isolation.value if e.status else "",
-                e.owner,
-                e.id,
-            ]
-            for e in found
-        ],
-        nothing="No endpoints yet. Start one with openbeam-endpoint start NAME.",
-    )
-    return 0 if not wait or any(e.online for e in found) else 1
 
 
 @app.command()

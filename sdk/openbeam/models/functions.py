@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from openbeam.models.bounds import MAX_SOURCE, Model, Name
 from openbeam.models.sharing import Visibility, check_classes
@@ -18,6 +18,8 @@ __all__ = [
     "EnvironmentRef",
     "Function",
     "FunctionKind",
+    "FunctionPage",
+    "FunctionQuery",
     "FunctionRule",
     "FunctionSpec",
     "FunctionSummary",
@@ -100,6 +102,34 @@ class FunctionSpec(Model):
         if self.format is CodeFormat.pickle and self.kind is not FunctionKind.plain:
             raise ValueError("an analysis is published as source text, not as pickled code")
         return self
+
+
+class FunctionPage(Model):
+    """A piece of a list of functions."""
+
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+    """At most this many."""
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Leave out this many at the beginning."""
+
+
+class FunctionQuery(FunctionPage):
+    """Which functions to list; what is left out does not matter."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    search: Annotated[str, StringConstraints(max_length=200)] = ""
+    """Words, or beginnings of words, of name, title, tags, description or docstring: all of them. Best first."""
+    kind: FunctionKind | None = None
+    tag: Name | None = None
+    dataset: Name | None = None
+    """Written for this dataset."""
+    owner: Name | None = None
+    environment: EnvironmentRef | None = None
+    """Needs this environment."""
+    class_: Annotated[Name | None, Field(alias="class")] = None
+    """Shared with this class of the caller's, by name or id."""
+    deprecated: bool | None = None
 
 
 class Deprecate(Model):

@@ -38,8 +38,8 @@ class EndpointRow(Base):
     """The part of the policy that is asked in SQL."""
     allowed_functions: Mapped[list[str]] = mapped_column(default=list)
     allowed_environments: Mapped[list[str]] = mapped_column(default=list)
-    packages: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
-    """What its engine has installed, as its agent last told."""
+    packages: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    """An ``EnvironmentReport`` as its agent last told."""
     status: Mapped[dict[str, Any] | None]
     """An ``EndpointStatus`` as its agent last sent it."""
     last_seen: Mapped[datetime | None]

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Response, Security, status
 from openbeam.errors import InvalidInput
-from openbeam.models import Deprecate, Function, FunctionSpec, FunctionSummary, Sharing
+from openbeam.models import Deprecate, Function, FunctionPage, FunctionQuery, FunctionSpec, FunctionSummary, Sharing
 
 from openbeam_service.database import Db
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.registry import changes, store
-from openbeam_service.registry.listing import FunctionQuery, Page, list_functions, list_versions
+from openbeam_service.registry.listing import list_functions, list_versions
 from openbeam_service.registry.models import FunctionRow
 from openbeam_service.registry.shown import shown_function, summary
 
@@ -53,7 +53,7 @@ def get_function(db: Db, caller: Reader, ref: Ref) -> Function:
 
 
 @router.get("/{ref}/versions", summary="All versions of a function")
-def get_versions(db: Db, caller: Reader, ref: Ref, page: Annotated[Page, Query()]) -> list[FunctionSummary]:
+def get_versions(db: Db, caller: Reader, ref: Ref, page: Annotated[FunctionPage, Query()]) -> list[FunctionSummary]:
     """Return those that the caller may see, newest first."""
     row = store.find_function(db, caller, ref)
     return [summary(caller, one) for one in list_versions(db, caller, row, page)]

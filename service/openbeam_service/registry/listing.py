@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
 
-from openbeam.models import EnvironmentRef, FunctionKind, Model, Name
-from pydantic import Field, StringConstraints
+from openbeam.models import FunctionPage, FunctionQuery
 from sqlalchemy import ColumnElement, Select, Text, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
@@ -17,36 +15,7 @@ from openbeam_service.identity.principal import Principal
 from openbeam_service.registry import search
 from openbeam_service.registry.models import FunctionRow, FunctionShareRow
 
-__all__ = ["MAX_LISTED", "FunctionQuery", "Page", "list_functions", "list_versions"]
-
-MAX_LISTED: Final = 1_000
-"""Functions in one answer."""
-
-
-class Page(Model):
-    """A piece of a list."""
-
-    limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
-    """At most this many."""
-    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Leave out this many at the beginning."""
-
-
-class FunctionQuery(Page):
-    """Which functions to list; what is left out does not matter."""
-
-    search: Annotated[str, StringConstraints(max_length=200)] = ""
-    """Words, or beginnings of words, of name, title, tags, description or docstring: all of them. Best first."""
-    kind: FunctionKind | None = None
-    tag: Name | None = None
-    dataset: Name | None = None
-    """Written for this dataset."""
-    owner: Name | None = None
-    environment: EnvironmentRef | None = None
-    """Needs this environment."""
-    class_: Annotated[Name | None, Field(alias="class")] = None
-    """Shared with this class of the caller's, by name or id."""
-    deprecated: bool | None = None
+__all__ = ["list_functions", "list_versions"]
 
 
 def list_functions(db: Session, caller: Principal, asked: FunctionQuery) -> Sequence[FunctionRow]:
@@ -66,14 +35,14 @@ def list_functions(db: Session, caller: Principal, asked: FunctionQuery) -> Sequ
     return db.scalars(_paged(query.order_by(*order, FunctionRow.name, FunctionRow.created), asked)).all()
 
 
-def list_versions(db: Session, caller: Principal, row: FunctionRow, page: Page) -> Sequence[FunctionRow]:
+def list_versions(db: Session, caller: Principal, row: FunctionRow, page: FunctionPage) -> Sequence[FunctionRow]:
     """Return all versions of a function that the caller may see, newest first."""
     same = (FunctionRow.owner_id == row.owner_id, FunctionRow.name == row.name)
     query = select(FunctionRow).where(visible_functions(caller), *same)
     return db.scalars(_paged(query.order_by(FunctionRow.version.desc()), page)).all()
 
 
-def _paged(query: Select[FunctionRow], page: Page) -> Select[FunctionRow]:
+def _paged(query: Select[FunctionRow], page: FunctionPage) -> Select[FunctionRow]:
     return query.options(selectinload(FunctionRow.classes)).limit(page.limit).offset(page.offset)
 
 

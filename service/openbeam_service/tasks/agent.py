@@ -6,8 +6,9 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Request, Security, status
 from openbeam.models import (
+    EnvironmentReport,
     LeasedTask,
     LeaseReply,
     LeaseRequest,
@@ -20,6 +21,8 @@ from openbeam.models import (
 )
 from starlette.concurrency import run_in_threadpool
 
+from openbeam_service.database import Db
+from openbeam_service.endpoints import environments
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.identity.scopes import AGENT_SCOPE
 from openbeam_service.tasks.backend import Backend, queue_answers
@@ -73,6 +76,12 @@ def results(request: Request, agent: Agent, ended: ResultsRequest) -> ResultsRep
     backend: Backend = request.app.state.backend
     with queue_answers():
         return backend.settle(_endpoint(agent), ended)
+
+
+@router.post("/environment", summary="Tell what the engine has installed", status_code=status.HTTP_204_NO_CONTENT)
+def tell_environment(db: Db, agent: Agent, report: EnvironmentReport) -> None:
+    """Keep it until the agent starts again and tells anew."""
+    environments.keep(db, _endpoint(agent), report)
 
 
 async def _take(request: Request, endpoint_id: str, want: int, wait: float) -> list[str] | None:

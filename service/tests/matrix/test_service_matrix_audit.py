@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 MATRIX = load()
 SILENT = {
+    "/api/v1/agent/environment": "an agent at work",
     "/api/v1/agent/lease": "an agent at work: tasks say who computed them",
     "/api/v1/agent/renew": "an agent at work",
     "/api/v1/agent/results": "an agent at work",

@@ -19,6 +19,9 @@ PUT  /api/v1/endpoints/{ref=endpoint}/sharing +private 401 403   403     200    
 POST /api/v1/endpoints/{ref=public_endpoint}/approve +approve 401 403 403 403     403   200   403    403  401        401
 DELETE /api/v1/endpoints/{ref=endpoint}/key        401   403     403     204      404   204   403    403  401        401
 DELETE /api/v1/endpoints/{ref=endpoint}            401   403     403     204      404   204   403    403  401        401
+GET  /api/v1/environments                          401   200     200     200      200   200   403    403  401        401
+GET  /api/v1/environments/{ref=environment}        401   404     404     200      404   200   403    403  401        401
+POST /api/v1/agent/environment +packages           401   403     403     403      403   403   204    204  401        401
 POST /api/v1/agent/lease +lease                    401   403     403     403      403   403   200    200  401        401
 POST /api/v1/agent/renew +renew                    401   403     403     403      403   403   200    200  401        401
 POST /api/v1/agent/stops +stops                    401   403     403     403      403   403   200    200  401        401
@@ -42,12 +45,22 @@ def _approved(world: World) -> str:
     return endpoint
 
 
+def _environment(world: World) -> str:
+    """Let the teacher's agent say what it has installed."""
+    digest = f"local:{world.unique('x')}"
+    status = {**STATUS, "environment": digest}
+    world.made("agent", "/agent/renew", json={"leases": [], "status": status})
+    return digest
+
+
 THINGS = {
+    "environment": _environment,
     "endpoint": _registered,
     "public_endpoint": _approved,
 }
 BODIES = {
     "endpoint": lambda world: {"json": endpoint_spec(world)},
+    "packages": lambda _: {"json": {"digest": "sha256:abc", "packages": ["numpy==2.4.0"]}},
     "labels": lambda _: {"json": {"labels": {"site": "school"}}},
     "private": lambda _: {"json": {"visibility": "private"}},
     "approve": lambda _: {"json": {"approve": True}},
