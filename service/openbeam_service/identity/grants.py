@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from openbeam_service.database.base import now
@@ -66,11 +66,11 @@ def find(db: Session, token: str, client_id: str | None = None) -> GrantRow | No
     A token that has been used before, or comes from another client, is in two hands: its grant is revoked.
     """
     handle, _, secret = token.removeprefix(PREFIX).partition("_")
-    row = db.query(GrantRow).filter_by(handle=handle).one_or_none() if token.startswith(PREFIX) else None
+    row = db.scalar(select(GrantRow).where(GrantRow.handle == handle)) if token.startswith(PREFIX) else None
     if row is None or row.expires <= now():
         return None
     if not same(secret, row.secret_hash) or client_id not in {None, row.client_id}:
-        _take_away(db, row)
+        _take_away(db, GrantRow.id == row.id)
         return None
     return row
 
@@ -85,14 +85,18 @@ def renew(db: Session, row: GrantRow, life: timedelta) -> Granted | None:
         .returning(GrantRow.id)
     )
     if changed.first() is None:
-        _take_away(db, row)
+        _take_away(db, GrantRow.id == row.id)
         return None
     return Granted(row, f"{PREFIX}{row.handle}_{secret}")
 
 
-def _take_away(db: Session, row: GrantRow) -> None:
-    _log.warning("refresh token used twice, grant revoked", grant=row.id, client=row.client_id, user=row.user_id)
-    db.execute(delete(GrantRow).where(GrantRow.id == row.id))
+def _take_away(db: Session, which: ColumnElement[bool]) -> None:
+    """Revoke what is in two hands, and say so where administrators look."""
+    from openbeam_service.audit.store import note  # it knows callers, who are known by their grants
+
+    for row in db.scalars(delete(GrantRow).where(which).returning(GrantRow)).all():
+        _log.warning("used twice, grant revoked", grant=row.id, client=row.client_id, user=row.user_id)
+        note(db, "service", "grant.revoke", row.id, reason="used twice", user=row.user_id, client=row.client_id)
 
 
 def is_live(db: Session, grant_id: str | None, *, user_id: str, client_id: str) -> bool:
@@ -113,4 +117,4 @@ def revoke_all(db: Session, user_id: str) -> None:
 
 def revoke_source(db: Session, source: str) -> None:
     """Revoke what came from a code that is used a second time: one of its two users is not who it was made for."""
-    db.execute(delete(GrantRow).where(GrantRow.source_hash == digest(source)))
+    _take_away(db, GrantRow.source_hash == digest(source))

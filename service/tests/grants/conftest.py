@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from openbeam.models import Role
-from openbeam_service.identity import passwords, store
+from openbeam_service.identity import store
 from openbeam_service.provision import opened
 
 # The tests import what is beside this file.
@@ -22,7 +23,8 @@ from oauth_walk import PASSWORD, Browser, Native
 
 @pytest.fixture(scope="session")
 def hashed() -> str:
-    return passwords.hash_password(PASSWORD)
+    """What is stored of the password of everybody here: a cheap hash, for hundreds of sign-ins."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
 @pytest.fixture

@@ -144,6 +144,21 @@ def test_only_digests_are_stored(service: Any, native: Native) -> None:
     assert tokens["access_token"] not in str(vars(row))
 
 
+def test_who_may_more_one_day_has_not_granted_it(service: Any, native: Native, person: str) -> None:
+    tokens = native.tokens(scope="openid catalog:read endpoints:manage admin")
+    assert tokens["scope"] == "openid catalog:read"
+    with opened(service.settings) as db:
+        store.the_user(db, person).role = Role.admin
+    renewed = native.refresh(tokens["refresh_token"]).json()
+    for token in (tokens, renewed):
+        assert service.whoami(token["access_token"]).json()["scopes"] == ["catalog:read", "openid"]
+    nothing = native.exchange(native.code(scope="endpoints:manage"))
+    with opened(service.settings) as db:
+        store.the_user(db, person).role = Role.student
+    assert nothing.status_code == 200
+    assert native.exchange(native.code(scope="admin")).json()["error"] == "invalid_scope"
+
+
 def test_a_used_refresh_token_takes_the_whole_family_away(service: Any, native: Native) -> None:
     first = native.tokens()
     second = native.refresh(first["refresh_token"]).json()
@@ -154,6 +169,10 @@ def test_a_used_refresh_token_takes_the_whole_family_away(service: Any, native: 
         refused = service.whoami(tokens["access_token"])
         assert refused.status_code == 401
         assert "has been ended" in refused.json()["error"]["message"]
+    sid = _claims(service, first["access_token"]).claims["sid"]
+    with opened(service.settings) as db:
+        (row,) = db.query(AuditRow).filter_by(action="grant.revoke", object_id=sid)
+    assert (row.actor, row.details["reason"]) == ("service", "used twice")
 
 
 def test_of_many_at_once_at_most_one_is_served(native: Native) -> None:

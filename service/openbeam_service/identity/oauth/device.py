@@ -153,5 +153,5 @@ class DeviceGrant(DeviceCodeGrant):
             raise InvalidGrantError("This device code has been used.")
         device_code = self.request.payload.data["device_code"]
         client, user = self.request.client, about["user"]
-        self.server.begin(client, user, scope=row.scope, source=device_code, auth_time=row.auth_time)
-        return dict(super().generate_token(**about))
+        made = self.server.begin(client, user, scope=row.scope, source=device_code, auth_time=row.auth_time)
+        return dict(super().generate_token(**{**about, "scope": made.scope}))

@@ -84,9 +84,9 @@ class CodeGrant(grants.AuthorizationCodeGrant):
 
     def generate_token(self, **about: Any) -> dict[str, Any]:
         """Make the grant and its tokens."""
-        row, code = self.request.authorization_code.row, self.request.form["code"]
-        self.server.begin(self.request.client, about["user"], scope=row.scope, source=code, auth_time=row.auth_time)
-        return dict(super().generate_token(**about))
+        row, code, client = self.request.authorization_code.row, self.request.form["code"], self.request.client
+        made = self.server.begin(client, about["user"], scope=row.scope, source=code, auth_time=row.auth_time)
+        return dict(super().generate_token(**{**about, "scope": made.scope}))
 
 
 class S256Only(CodeChallenge):

@@ -9,7 +9,7 @@ from typing import Any
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
-from authlib.oauth2.rfc6749 import JsonRequest
+from authlib.oauth2.rfc6749 import InvalidScopeError, JsonRequest
 from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.rpinitiated import EndSessionEndpoint
 from fastapi.responses import JSONResponse, Response
@@ -20,7 +20,7 @@ from openbeam_service.audit.store import note
 from openbeam_service.identity import grants
 from openbeam_service.identity.grants import Granted
 from openbeam_service.identity.keys import ALGORITHM, IssuerKeys
-from openbeam_service.identity.models import OAuthClientRow, UserRow
+from openbeam_service.identity.models import GrantRow, OAuthClientRow, UserRow
 from openbeam_service.identity.oauth.adapter import Client, FormRequest, Person, Received
 from openbeam_service.identity.oauth.assertion import AgentAssertion
 from openbeam_service.identity.oauth.device import DeviceEndpoint, DeviceGrant
@@ -29,7 +29,7 @@ from openbeam_service.identity.oauth.refresh import RefreshGrant
 from openbeam_service.identity.oauth.revocation import Revocation
 from openbeam_service.identity.oauth.tokens import AccessTokens
 from openbeam_service.identity.principal import acting
-from openbeam_service.identity.scopes import AGENT_SCOPE, NATIVE_SCOPES, OFFLINE_SCOPE
+from openbeam_service.identity.scopes import AGENT_SCOPE, NATIVE_SCOPES, OFFLINE_SCOPE, cap
 from openbeam_service.settings import Settings
 
 __all__ = ["AuthorizationServer"]
@@ -104,8 +104,16 @@ class AuthorizationServer(AuthlibServer):
         about["include_refresh_token"] = bool(self.granted and self.granted.refresh_token)
         return dict(AccessTokens(self.settings, self.keys, self.granted)(grant_type, client, user, **about))
 
-    def begin(self, client: Client, user: Person, *, scope: str, source: str, auth_time: datetime) -> None:
-        """Make the grant that the tokens of this request belong to."""
+    def begin(self, client: Client, user: Person, *, scope: str, source: str, auth_time: datetime) -> GrantRow:
+        """Make the grant that the tokens of this request belong to.
+
+        A native client gets what its person could give when they were asked, and no more when they may more one day.
+        """
+        if client.is_native:
+            may = cap(scope.split(), user.row.role).union({OFFLINE_SCOPE})
+            scope = " ".join(name for name in scope.split() if name in may)
+        if not scope:
+            raise InvalidScopeError
         refresh = client.is_native or OFFLINE_SCOPE in scope.split()
         days, seconds = self.settings.refresh_days, self.settings.portal_token_seconds
         self.granted = grants.grant(
@@ -119,6 +127,7 @@ class AuthorizationServer(AuthlibServer):
             refresh=refresh,
         )
         note(self.db, acting(user.row, client.get_client_id()), "grant.make", self.granted.row.id, scope=scope)
+        return self.granted.row
 
     def save_token(self, token: dict[str, Any], request: FormRequest) -> None:
         """Store nothing: access tokens are signed and short, and a refresh token is stored when it is made."""
