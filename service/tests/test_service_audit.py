@@ -118,7 +118,18 @@ def test_pages_follow_one_another_without_a_gap(service: Any) -> None:
             client.audit(colour="red")
 
 
-@pytest.mark.parametrize("wrong", ["limit=0", "limit=501", "before=0", "before=9999999999", "since=yesterday", "x=1"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "limit=0",
+        "limit=501",
+        "before=0",
+        "before=9999999999",
+        "since=yesterday",
+        "until=0001-01-01T00:00:00%2B14:00",
+        "x=1",
+    ],
+)
 def test_a_question_that_cannot_be_is_refused(service: Any, wrong: str) -> None:
     assert service.http.get(f"/api/v1/audit?{wrong}").status_code == 422
 

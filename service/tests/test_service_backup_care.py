@@ -23,6 +23,8 @@ from openbeam_service.settings import Settings
 from openbeam_service.tables import metadata
 from sqlalchemy import text
 
+pytestmark = pytest.mark.one_database
+
 
 def _settings(running: Settings, folder: Path) -> Settings:
     """Return the settings of an installation that has nothing yet; nothing listens where it would."""

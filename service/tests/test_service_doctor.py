@@ -23,6 +23,8 @@ from openbeam_service.doctor.look import look
 from openbeam_service.provision import initialise
 from openbeam_service.settings import Settings
 
+pytestmark = pytest.mark.one_database
+
 
 def _found(settings: Settings, **changes: Any) -> dict[str, Finding]:
     """Return the worst finding about each thing."""

@@ -15,6 +15,8 @@ from openbeam import errors
 from openbeam_service import faults, log
 from openbeam_service.guards import BodyLimit
 
+pytestmark = pytest.mark.one_database
+
 
 def _error(answer: httpx.Response) -> dict[str, Any]:
     body = answer.json()

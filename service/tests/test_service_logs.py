@@ -15,6 +15,8 @@ from openbeam_service import log
 from openbeam_service.identity import passwords
 from openbeam_service.redaction import redact
 
+pytestmark = pytest.mark.one_database
+
 
 def _lines(service: Any) -> list[dict[str, Any]]:
     text = (service.home.root / "log" / "service").read_text()

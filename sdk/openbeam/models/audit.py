@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -14,6 +14,11 @@ __all__ = ["MAX_AUDIT_PAGE", "AuditEntry", "AuditFilter", "AuditPage"]
 MAX_AUDIT_PAGE = 500
 _LAST_ID = 2**31 - 1
 
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+Moment = Annotated[AwareDatetime, Field(ge=_FIRST, lt=_LAST)]
+"""A moment that every database knows, in every time zone."""
 Word = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -48,8 +53,8 @@ class AuditFilter(Model):
     """Id or name of what it was done to."""
     endpoint: Word | None = None
     """Id or name of the endpoint that it concerns."""
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     before: Annotated[int, Field(ge=1, le=_LAST_ID)] | None = None
     """``next`` of the page before."""
     limit: Annotated[int, Field(ge=1, le=MAX_AUDIT_PAGE)] = 100

@@ -15,6 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 from oauth_walk import Native
 
+pytestmark = pytest.mark.one_database
+
 
 def _part(data: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
