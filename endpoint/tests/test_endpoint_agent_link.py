@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import socket
 import threading
@@ -29,9 +28,12 @@ from openbeam.models import (
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    StopsReply,
+    StopsRequest,
     TaskKind,
 )
-from openbeam_endpoint.agent.held import Leases, Stage
+from openbeam_endpoint.agent.held import Leases
+from openbeam_endpoint.agent.lease import Leasing
 from openbeam_endpoint.agent.link import Link, patiently
 from openbeam_endpoint.agent.outbox import Outbox
 from openbeam_endpoint.agent.problems import problem_of
@@ -79,7 +81,7 @@ class Service:
         if headers["Authorization"].removeprefix("Bearer ") not in self.good_tokens:
             return 401, {"error": to_json(NotSignedIn("Sign in again."))}
         name = path.removeprefix("/api/v1/agent/")
-        shape = {"lease": LeaseRequest, "renew": RenewRequest, "results": ResultsRequest}[name]
+        shape = {"lease": LeaseRequest, "renew": RenewRequest, "results": ResultsRequest, "stops": StopsRequest}[name]
         return self.replies[name](shape.model_validate_json(body))
 
     def token(self, body: bytes) -> tuple[int, Any]:
@@ -387,47 +389,37 @@ def test_an_outcome_that_nobody_wants_any_more_is_not_sent(service: Service, tok
     assert request.outcomes[0].problem.retry
 
 
-# ---------------------------------------------------------------------------------------------------- room
-def test_room_counts_engaged_and_parked_tasks_apart() -> None:
+# ---------------------------------------------------------------------------------------------------- stops
+def test_a_word_of_something_to_stop_is_followed_by_a_renewal_that_says_what(service: Service, tokens: Tokens) -> None:
+    words = iter([True, False])
+    gate = threading.Event()
+
+    def stops(_: StopsRequest) -> tuple[int, Any]:
+        said = next(words, None)
+        if said is None:
+            gate.wait(10)
+        return 200, StopsReply(stop=bool(said))
+
+    stopped: list[tuple[str, str]] = []
+
+    class Stopping:
+        """What the agent does with a task is another test's."""
+
+        def stop(self, task_id: str, lease_id: str) -> None:
+            stopped.append((task_id, lease_id))
+
     async def main() -> None:
-        leases = Leases(4)
-        found = [held(leases, str(number)) for number in range(4)]
-        assert leases.room() == 4
-        for each in found:
-            leases.move(each, Stage.engaged)
-        assert leases.room() == 0
-        waiting = asyncio.create_task(leases.wait_for_room())
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        leases.move(found[0], Stage.ended)
-        assert await waiting == 1
-        leases.remove(found[0])
-        leases.remove(found[1])
-        assert leases.room() == 2
+        service.replies["stops"] = stops
+        service.replies["renew"] = lambda request: (200, RenewReply(stop=[ref.task_id for ref in request.leases]))
+        link, leases = Link(service.url, tokens), Leases(4)
+        held(leases, "a")
+        # Only this loop runs: no other one renews.
+        listening = asyncio.create_task(Leasing(link, leases, Stopping(), STATUS).listen())  # type: ignore[arg-type]
+        await until(lambda: stopped and next(words, None) is None)
+        gate.set()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await link.close()
 
     asyncio.run(main())
-
-
-def test_a_service_that_takes_no_results_is_asked_for_no_more_work() -> None:
-    async def main() -> None:
-        leases = Leases(4)
-        for number in range(256):
-            assert leases.room() == 4
-            leases.move(held(leases, str(number)), Stage.ended)
-        assert leases.room() == 0
-
-    asyncio.run(main())
-
-
-def test_tasks_that_wait_for_files_have_a_bound() -> None:
-    async def main() -> None:
-        leases = Leases(500)
-        assert leases.room() == 64
-        for number in range(64):
-            held(leases, str(number))
-        assert leases.room() == 0
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(leases.wait_for_room(), 0.01)
-            raise AssertionError
-
-    asyncio.run(main())
+    assert stopped == [("a", "first")]

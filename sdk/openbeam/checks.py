@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from openbeam.errors import InvalidInput, OpenbeamError, TaskError, from_json
-from openbeam.models import TaskProblem
+from openbeam.errors import InvalidInput, OpenbeamError, TaskError, TooLarge, from_json
+from openbeam.models import MAX_PAYLOAD, TaskProblem
 
-__all__ = ["checked", "error_of", "task_error"]
+__all__ = ["check_payload", "checked", "error_of", "task_error"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,6 +31,28 @@ def checked(model: type[M], **fields: Any) -> M:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(f"{field} is {_shown(first['input'])}: {first['msg']}.", field=field) from error
+
+
+def check_payload(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuse arguments that the service would refuse for their size, before they travel.
+
+    Raises
+    ------
+    TooLarge
+        Saying the limit and what to do.
+
+    """
+    try:
+        size = len(json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False, separators=(",", ":")).encode())
+    except (TypeError, ValueError, RecursionError):
+        # What cannot travel at all is told by the wire.
+        return
+    if size > MAX_PAYLOAD:
+        raise TooLarge(
+            f"The arguments have {size:,} bytes; at most {MAX_PAYLOAD:,} are possible. Send less, or upload a file.",
+            limit=MAX_PAYLOAD,
+            size=size,
+        )
 
 
 def _shown(value: Any, longest: int = 60) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from openbeam.checks import checked, task_error
+from openbeam.checks import check_payload, checked, task_error
 from openbeam.classes import ClassCalls
 from openbeam.endpoints import EndpointCalls
 from openbeam.errors import (
@@ -195,11 +195,14 @@ class Client(FunctionCalls, EndpointCalls, ClassCalls, TokenCalls):
         ------
         InvalidInput
             When the arguments are not JSON.
+        TooLarge
+            When they are over ``MAX_PAYLOAD``; nothing is sent then.
         UnknownFunction, UnknownEndpoint
             With the nearest names.
 
         """
         submit = checked(TaskSubmit, function=function_id, endpoint=endpoint_id, args=list(args), kwargs=kwargs)
+        check_payload(args, kwargs)
         task = self._wire.post(Task, "/tasks", submit)
         _warn(task.notices)
         return task.id

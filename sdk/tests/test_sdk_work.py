@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from openbeam import Client, errors
+from openbeam.models import MAX_PAYLOAD
 
 NOW = "2026-11-22T12:00:00Z"
 
@@ -93,6 +94,13 @@ def test_the_command_line_lists_and_keeps_runs(wire: Any) -> None:
     wire.on("GET /runs/r1", wire.reply(_run()))
     wire.on("POST /runs/r1/keep", wire.reply(_run(kept=True)))
     assert _openbeam(wire.url, "keep", "r1").stdout == "r1\tyes\n"
+
+
+def test_arguments_that_are_too_large_are_not_sent(beam: Client, wire: Any) -> None:
+    with pytest.raises(errors.TooLarge, match="at most 1,048,576 are possible") as caught:
+        beam.run("x" * MAX_PAYLOAD, function_id="f")
+    assert caught.value.details["limit"] == MAX_PAYLOAD
+    assert wire.seen == []
 
 
 def test_output_is_two_texts(beam: Client, wire: Any) -> None:
