@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openbeam.models import ClassJoin, Role
 from openbeam.models.classes import CODE_ALPHABET
@@ -151,6 +151,7 @@ def test_what_is_no_code_is_refused(student: httpx.Client, code: str) -> None:
     assert student.post(f"{API}/join", json={"code": code}).status_code == 422
 
 
+@settings(deadline=None)
 @given(st.text(CODE_ALPHABET, min_size=8, max_size=8), st.sampled_from(["", " ", "-", " - "]), st.booleans())
 def test_a_code_is_the_same_however_it_is_typed(code: str, between: str, small: bool) -> None:
     typed = between.join(spaced(code).lower() if small else spaced(code))[:40]

@@ -146,8 +146,9 @@ def test_who_says_no_is_not_signed_in(browser: httpx.Client, rogue: Rogue) -> No
 
 
 def test_a_provider_that_is_away_is_a_plain_page(browser: httpx.Client, rogue: Rogue) -> None:
-    away = browser.get("/login/with/dead")
+    away = browser.get("/login/with/dead", params={"next": "/account"})
     assert (away.status_code, "Dead does not answer" in away.text) == (503, True)
+    assert 'href="/login?next=%2Faccount"' in away.text
     for path in ("/token", "/userinfo"):
         rogue.honest()
         sent = leave(browser, rogue)

@@ -12,7 +12,7 @@ import unicodedata
 from openbeam.errors import Conflict, InvalidInput
 from openbeam.models import ClassRole, Role
 from openbeam.models.classes import tidy_code
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from openbeam_service.audit.store import note
 from openbeam_service.classes.codes import make_key
 from openbeam_service.classes.models import ClassRow, MemberRow
 from openbeam_service.identity import grants
-from openbeam_service.identity.models import UserRow
+from openbeam_service.identity.models import PersonalTokenRow, UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.secret import digest
 
@@ -82,6 +82,7 @@ def new_key(db: Session, by: Principal | str, row: ClassRow, member: MemberRow) 
     key = make_key()
     member.user.key_hash = digest(key)
     grants.revoke_all(db, member.user_id)
+    db.execute(delete(PersonalTokenRow).where(PersonalTokenRow.user_id == member.user_id))
     note(db, by, "class.key", row.id, row.name, member=member.user.name)
     db.flush()
     return key

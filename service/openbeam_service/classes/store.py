@@ -50,7 +50,7 @@ def _rows(caller: Principal) -> Select[Any]:
 
 
 def _shown(settings: Settings, caller: Principal, row: ClassRow, count: int, role: ClassRole | None) -> Class:
-    tells = caller.is_admin or role is ClassRole.teacher
+    tells = caller.is_admin or (role is ClassRole.teacher and "classes:manage" in caller.scopes)
     works = tells and row.open and row.code is not None and (row.code_expires or now()) > now()
     code = spaced(row.code) if works and row.code else None
     return Class(

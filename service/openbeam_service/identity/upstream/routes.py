@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Depends, Request
@@ -32,9 +33,13 @@ _LONGEST_NEXT: Final = 1_500
 """A cookie holds four kilobytes, and the address is in it twice."""
 
 
-def _failed(request: Request, error: OpenbeamError) -> Response:
-    link = {"href": "/login", "label": "Back to sign in"}
-    return message(request, "You are not signed in", str(error), error.status, **link)
+def _failed(request: Request, error: OpenbeamError, plan: dict[str, str]) -> Response:
+    """Say what went wrong, and lead back to where it began."""
+    if "link" in plan:
+        link = {"href": "/account", "label": "Back to your account"}
+        return message(request, "Your account is not linked", str(error), error.status, **link)
+    back = f"/login?{urlencode({'next': plan['next']})}" if plan.get("next") else "/login"
+    return message(request, "You are not signed in", str(error), error.status, href=back, label="Back to sign in")
 
 
 def _plan(request: Request, name: str, target: str, link: str, user: UserRow | None) -> dict[str, str]:
@@ -65,6 +70,7 @@ async def leave(
     """Send the browser to a provider."""
     state = request.app.state
     upstream: Upstream = state.upstream
+    plan = {"next": next}
     try:
         upstream.provider(name)
         await run_in_threadpool(state.limits.spend, Door.sign_in_address, address_of(request))
@@ -72,7 +78,7 @@ async def leave(
         plan = _plan(request, name, next, link, now[0] if now else None)
         answer = await upstream.send(request, name)
     except OpenbeamError as error:
-        return _failed(request, error)
+        return _failed(request, error, plan)
     request.session[_PLAN] = plan
     return answer
 
@@ -95,7 +101,7 @@ async def come_back(request: Request, db: Db, name: str) -> Response:
         user = await run_in_threadpool(store.person, db, name, provider, claims)
     except OpenbeamError as error:
         db.rollback()
-        return _failed(request, error)
+        return _failed(request, error, plan)
     _log.info("signed in", user=user.name, provider=name)
     sign_in(request, user)
     return RedirectResponse(onward(request, plan.get("next", "")), 303)
