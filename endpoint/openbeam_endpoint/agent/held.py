@@ -15,6 +15,7 @@ from typing import Final
 
 from openbeam.models import LeasedTask, LeaseRef, file_name
 
+from openbeam_endpoint.agent.pace import Pace
 from openbeam_endpoint.engines import EngineReply
 
 __all__ = ["Held", "Leases", "Stage"]
@@ -63,11 +64,12 @@ class Held:
 
 
 class Leases:
-    """All held tasks by id. ``engaged`` is how many tasks engines may have at once, waiting ones included."""
+    """All held tasks by id. ``engaged`` is how many tasks engines may have at once when tasks are long."""
 
     def __init__(self, engaged: int) -> None:
         self._engaged = engaged
         self._held: dict[str, Held] = {}
+        self._pace = Pace()
         self._changed = asyncio.Event()
         self.news = asyncio.Event()
         """Set when there is something that people may want to see: a task runs, or a file is fetched."""
@@ -96,7 +98,11 @@ class Leases:
 
     def move(self, held: Held, stage: Stage) -> None:
         """Say where a task stands now."""
-        held.stage = stage
+        was, held.stage = held.stage, stage
+        if was is Stage.engaged and stage is Stage.ended:
+            self._pace.ended()
+            if not self._busy():
+                self._pace.rest()
         self._changed.set()
 
     def start(self, held: Held) -> None:
@@ -112,12 +118,16 @@ class Leases:
     def room(self) -> int:
         """Return how many more tasks may be leased."""
         count = Counter(held.stage for held in self._held.values())
-        room = min(self._engaged - count[Stage.engaged], _MOST_PARKED - count[Stage.parked], _MOST_AT_ONCE)
+        most = self._engaged + self._pace.ahead()
+        room = min(most - count[Stage.engaged], _MOST_PARKED - count[Stage.parked], _MOST_AT_ONCE)
         return max(0, room) if count[Stage.ended] < _MOST_ENDED else 0
 
+    def _busy(self) -> bool:
+        return any(held.stage is Stage.engaged for held in self._held.values())
+
     async def wait_for_room(self) -> int:
-        """Return how many more tasks may be leased, once that is at least one."""
-        while not (room := self.room()):
+        """Return how many more tasks may be leased, once that is worth a request: at least one, of short ones more."""
+        while (room := self.room()) < (self._pace.ahead() // 2 if self._busy() else 1) or not room:
             self._changed.clear()
             await self._changed.wait()
         return room
