@@ -11,7 +11,7 @@ compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 FUZZ_EXAMPLES ?= 100
 FUZZ_SEED ?= 1
 
-.PHONY: help install up test test-system fuzz check lock footprint clean
+.PHONY: help install up test test-system fuzz check lock bench footprint clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,14 @@ check: install  ## style, types, import rules, lock
 	@cmp -s requirements.lock $(VENV)/requirements.lock || \
 		{ echo "requirements.lock is not in step with the pyproject files. Run: make lock"; exit 1; }
 
+bench/.venv/.installed: bench/requirements.lock | $(BIN)/uv
+	@$(PYTHON) -m venv bench/.venv
+	@VIRTUAL_ENV=bench/.venv $(BIN)/uv pip sync -q --require-hashes bench/requirements.lock
+	@touch $@
+
+bench: install bench/.venv/.installed  ## measure Openbeam beside Parsl, RQ, Celery and dask
+	$(BIN)/python bench/compare.py
+
 footprint: install  ## measure times and memory of the started stack
 	$(BIN)/python tests/footprint.py
 
@@ -63,4 +71,4 @@ lock: | $(BIN)/uv  ## resolve the newest versions into requirements.lock
 	rm -f requirements.lock && $(call compile,requirements.lock)
 
 clean:  ## remove the environment and the data directory
-	rm -rf $(VENV) .openbeam
+	rm -rf $(VENV) .openbeam bench/.venv
