@@ -36,6 +36,7 @@ from rq import Queue, Retry
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
+from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.utils import current_timestamp, parse_composite_key
 
@@ -349,7 +350,8 @@ class TaskQueue:
 
     def _forget(self, job: SafeJob, lease: Lease, pipe: Any) -> None:
         self._execution(lease).delete(job=job, pipeline=pipe)
-        pipe.delete(job.key, job.execution_registry.key)
+        # RQ notes by itself, for ever, that a job went through its last lease.
+        pipe.delete(job.key, job.execution_registry.key, Result.get_key(job.id))
 
 
 def waiting(app: FastAPI, endpoint_id: str) -> int:

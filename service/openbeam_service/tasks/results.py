@@ -56,22 +56,26 @@ class Settled:
     """A look into a file has ended: runs that are being planned may go on."""
 
 
-def read_all(db: Session, endpoint_id: str, outcomes: Sequence[TaskOutcome]) -> dict[str, Read]:
-    """Return what each outcome says, by task id. Tasks that the endpoint does not have are left out."""
+def read_all(db: Session, endpoint_id: str, outcomes: Sequence[TaskOutcome]) -> dict[Lease, Read]:
+    """Return what each outcome says, by its lease. Tasks that the endpoint does not have are left out."""
     columns = (TaskRow.id, TaskRow.kind, TaskRow.start, TaskRow.stop)
     mine = (TaskRow.id.in_([outcome.task_id for outcome in outcomes]), TaskRow.endpoint_id == endpoint_id)
     known = {
         task_id: (kind, (stop or 0) - (start or 0))
         for task_id, kind, start, stop in db.execute(select(*columns).where(*mine))
     }
-    return {outcome.task_id: read(outcome, *known[outcome.task_id]) for outcome in outcomes if outcome.task_id in known}
+    return {
+        Lease(outcome.task_id, outcome.lease_id): read(outcome, *known[outcome.task_id])
+        for outcome in outcomes
+        if outcome.task_id in known
+    }
 
 
 def settle(
     db: Session,
     endpoint_id: str,
     outcomes: Sequence[TaskOutcome],
-    said: Mapping[str, Read],
+    said: Mapping[Lease, Read],
     alive: Collection[Lease],
 ) -> Settled:
     """Write what a batch of outcomes means. The session must be fresh; what is returned holds once it commits.
@@ -87,9 +91,9 @@ def settle(
             settled.fenced.append(outcome.task_id)
             continue
         settled.accepted.append(task.id)
-        settled.used[task.user_id] += (spent := _spent(task, said[task.id]))
+        settled.used[task.user_id] += (spent := _spent(task, said[lease]))
         task.cpu += spent
-        is_over = batch.end(task, said[task.id], outcome.worker)
+        is_over = batch.end(task, said[lease], outcome.worker)
         if is_over:
             printed.keep(task, outcome.printed)
         (settled.finished if is_over else settled.again).append(lease)

@@ -21,7 +21,7 @@ from openbeam_service.tasks import lost
 from openbeam_service.tasks.backend import queue_answers
 from redis import ConnectionError as QueueAway
 from service_bench import STATUS, Bench
-from service_kit import chunk_result, total
+from service_kit import body, chunk_result, total
 
 
 def test_a_task_that_never_reached_the_queue_is_put_there(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +97,23 @@ def test_a_task_that_is_in_the_queue_twice_counts_once(bench: Any) -> None:
         assert not b.give(first, {"value": 1})
         assert b.give(second, {"value": 2})
         assert b.task(task_id).value == '{"value":2}'
+
+    bench(test)
+
+
+@pytest.mark.parametrize("is_late_first", [True, False])
+def test_of_two_outcomes_in_one_batch_the_one_under_the_last_lease_counts(bench: Any, is_late_first: bool) -> None:
+    async def test(b: Bench) -> None:
+        task_id = b.submit()
+        (old,) = await b.lease()
+        b.lapse()
+        (new,) = await b.lease()
+        late = {"task_id": task_id, "lease_id": old.lease_id, "problem": {"kind": "EngineFault", "message": "x"}}
+        good = {"task_id": task_id, "lease_id": new.lease_id, "body": body({"value": 1})}
+        outcomes = [late, good] if is_late_first else [good, late]
+        reply = b.backend.settle(b.endpoint, ResultsRequest.model_validate({"outcomes": outcomes}))
+        assert (reply.accepted, reply.fenced) == ([task_id], [task_id])
+        assert (b.task(task_id).state, b.task(task_id).value) == (TaskState.success, '{"value":1}')
 
     bench(test)
 
