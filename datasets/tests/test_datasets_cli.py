@@ -1,78 +1,24 @@
-"""``openbeam-datasets`` as a person meets it: a process, a service on the wire, one line each."""
+"""``openbeam-datasets`` as a person meets it: a process, a real service, one line each."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from openbeam.errors import NotAllowed, to_json
-from openbeam.models import Dataset, DatasetSpec
+from openbeam import Client
 from openbeam_datasets.record import load_records
-
-TOKEN = "obp_lab_secret"
-
-
-@dataclass
-class Service:
-    """The part of the service's wire that publishing needs."""
-
-    url: str = ""
-    datasets: dict[str, Dataset] = field(default_factory=dict)
-    answers: list[int] = field(default_factory=list)
+from support.service import Service, running_service
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    service: Service
-
-    def answer(self, status: int, body: str) -> None:
-        self.service.answers.append(status)
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def do_GET(self) -> None:
-        assert self.path == "/api/v1/health"
-        self.answer(200, '{"status": "ok", "version": "0", "database": true, "queue": true, "endpoints": 0}')
-
-    def do_POST(self) -> None:
-        assert self.path == "/api/v1/datasets"
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
-            return self.answer(403, json.dumps({"error": to_json(NotAllowed("You may not publish datasets."))}))
-        spec = DatasetSpec.model_validate_json(body)
-        known = spec.name in self.service.datasets
-        dataset = Dataset(**spec.model_dump(), owner="operator", created=datetime.now(UTC))
-        self.service.datasets[spec.name] = dataset
-        return self.answer(200 if known else 201, dataset.model_dump_json())
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Return a running service."""
-    served = Service()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ServiceHandler", (Handler,), {"service": served}))
-    served.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield served
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running_service(tmp_path_factory.mktemp("home")) as served:
+        yield served
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -83,21 +29,21 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_publish_says_a_line_each_and_may_be_repeated(service: Service) -> None:
-    for status in (201, 200):
-        service.answers.clear()
-        done = run("publish", OPENBEAM_URL=service.url, OPENBEAM_TOKEN=TOKEN)
+    for _ in range(2):
+        done = run("publish", OPENBEAM_URL=service.url, OPENBEAM_TOKEN=service.token)
         assert (done.returncode, done.stderr) == (0, "")
-        assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-            f"published {name}" for name in load_records()
-        ]
-        assert service.answers == [200, *[status] * len(load_records())]
-    published = {name: dataset.model_dump(exclude={"owner", "created"}) for name, dataset in service.datasets.items()}
-    assert published == {name: spec.model_dump() for name, spec in load_records().items()}
+        assert done.stdout.splitlines() == [f"published {name}: {spec.title}" for name, spec in load_records().items()]
+        with Client(url=service.url, token=service.token) as client:
+            published = {
+                dataset.name: dataset.model_dump(exclude={"owner", "created"}) for dataset in client.datasets()
+            }
+        assert published == {name: spec.model_dump() for name, spec in load_records().items()}
 
 
 def test_a_refusal_is_one_sentence(service: Service) -> None:
-    done = run("publish", OPENBEAM_URL=service.url, OPENBEAM_TOKEN="obp_other_token")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: You may not publish datasets.\n")
+    done = run("publish", OPENBEAM_URL=service.url, OPENBEAM_TOKEN=service.user("student"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: The role student with this token may not do this. It needs: datasets:write.\n"
 
 
 def test_list_names_every_dataset_with_its_doi() -> None:

@@ -1,4 +1,4 @@
-"""A service of the module's own, and command lines that belong to it."""
+"""A service of the module's own with command lines that belong to it, and a running engine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from openbeam import Client
+from openbeam.models import Isolation
 
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from endpoint_kit import BIN, Site, free_port
+from endpoint_lab import ISOLATIONS, SECRET, WORKS, Lab
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def operator(site: Site) -> Iterator[Client]:
     with site.client() as client:
         yield client
+
+
+@pytest.fixture(scope="module", params=ISOLATIONS, ids=str)
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Return a running engine, in every isolation that works here."""
+    works, otherwise = WORKS[request.param]
+    if not works():
+        pytest.skip(otherwise)
+    lab = Lab(tmp_path_factory.mktemp("lab"), request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBEAM_TEST_SECRET", SECRET)
+        lab.engine.start()
+        yield lab
+    lab.engine.close()
+
+
+@pytest.fixture
+def walled(lab: Lab) -> Lab:
+    """Return a running engine that has walls."""
+    if lab.isolation is Isolation.none:
+        pytest.skip("isolation none hides nothing")
+    return lab
