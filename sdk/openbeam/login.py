@@ -53,7 +53,8 @@ def find_token(token: str | Session | None, url: str) -> str | Session | None:
         if isinstance(found, Session):
             return found
         text = (found or "").strip()
-        if not text:
+        # Who names a token means that one: an empty one must not become somebody else's.
+        if not text and (found is None or found is not token):
             continue
         if not _TOKEN.fullmatch(text):
             raise NotSignedIn(f"What is in {place} is not a token. Ask the service's administrator for a new one.")

@@ -158,7 +158,7 @@ def test_the_token_is_found_in_order(wire: Any, monkeypatch: pytest.MonkeyPatch,
     assert sent("obp_given") == "Bearer obp_given"
 
 
-@pytest.mark.parametrize("token", ["two words", "line\nline", "café"])
+@pytest.mark.parametrize("token", ["", " ", "two words", "line\nline", "café"])
 def test_what_is_no_token_is_said(token: str) -> None:
     with pytest.raises(errors.NotSignedIn, match="the token argument is not a token"):
         Client("http://127.0.0.1:1", token=token)

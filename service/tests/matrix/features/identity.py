@@ -28,6 +28,7 @@ POST /oauth/revoke                                 401
 GET  /device                                       303
 POST /device                                       403
 GET  /oauth/userinfo                               401   403     403     403      403   403   403    403  401        401
+POST /oauth/userinfo                               401   403     403     403      403   403   403    403  401        401
 GET  /                                             303
 GET  /login                                        200
 POST /login                                        403
