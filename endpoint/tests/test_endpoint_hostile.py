@@ -145,6 +145,7 @@ ATTACKS = {
     "raw messages to whoever listens": Attack(
         """    alone()
     import pickle
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     raw = (pickle.dumps(Evil()), b'\\xff' * 9999, os.urandom(9999), b'{"task": "x"}')
     tables = [line.split() for name in ('tcp', 'tcp6') for line in list(open(f'/proc/net/{name}'))[1:]]
     places = {('127.0.0.1', int(row[1].split(':')[1], 16)) for row in tables}
@@ -257,9 +258,7 @@ def plain(problem: TaskProblem) -> bool:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_nothing_gets_out_and_the_next_task_runs(
-    world: World, name: str, record_property: pytest.RecordProperty
-) -> None:
+def test_nothing_gets_out_and_the_next_task_runs(world: World, name: str) -> None:
     attack = ATTACKS[name]
     if attack.walled and world.isolation is Isolation.none:
         pytest.skip("isolation none has no walls: it serves its owner only")
@@ -273,7 +272,7 @@ def test_nothing_gets_out_and_the_next_task_runs(
         assert reply.body is not None, reply.problem
         assert json.loads(json.dumps(CallResult.model_validate_json(reply.body).value)) == attack.value
     engines = world.next_task()
-    record_property("seconds to the next task", round(time.monotonic() - ended, 2))
+    print(f"next task after {time.monotonic() - ended:.2f} s: {name} ({world.isolation})")
     assert engines == 1 or not attack.survives
     assert world.untouched()
 
