@@ -1,30 +1,52 @@
-"""Take an endpoint away from this machine."""
+"""Take an endpoint away: from the service, and from this machine."""
 
 from __future__ import annotations
 
 import shutil
 
-from openbeam.errors import Conflict
+from openbeam.errors import Conflict, NotKnown, OpenbeamError
 
 from openbeam_endpoint.folder import Folder
 
 __all__ = ["remove"]
 
 
-def remove(folder: Folder) -> None:
-    """Remove an endpoint's folder. The key goes first: what is left by a failure can sign in nowhere.
+def remove(folder: Folder, *, local: bool = False) -> None:
+    """Take the endpoint away at the service, then remove its folder; with ``local``, its folder alone.
+
+    The key goes before the rest of the folder: what is left by a failure can sign in nowhere.
 
     Raises
     ------
     Conflict
-        When its agent runs. ``details``: ``pid``.
+        When its agent runs (``details``: ``pid``), or something of it cannot be removed (``details``: ``path``).
+    OpenbeamError
+        When the service cannot be asked or says no; then nothing is removed.
 
     """
+    with folder.alone():
+        if not local:
+            _take_away(folder)
+        _clear(folder)
+
+
+def _clear(folder: Folder) -> None:
     try:
-        with folder.alone():
-            folder.key_path.unlink(missing_ok=True)
-            shutil.rmtree(folder.path)
-    except Conflict as error:
-        raise Conflict(f"{error} Stop it first: openbeam-endpoint stop {folder.name}", **error.details) from None
+        folder.key_path.unlink(missing_ok=True)
+        shutil.rmtree(folder.path)
     except OSError as error:
         raise Conflict(f"{error.filename} cannot be removed: {error.strerror}.", path=str(error.filename)) from None
+
+
+def _take_away(folder: Folder) -> None:
+    from openbeam.client import Client
+
+    identity = folder.identity()
+    try:
+        with Client(url=identity.url) as client:
+            client.delete_endpoint(identity.endpoint_id)
+    except NotKnown:
+        return  # it is gone already
+    except OpenbeamError as error:
+        here = f"To remove it from this machine alone: openbeam-endpoint delete {folder.name} --local"
+        raise type(error)(f"{error.message} {here}", **error.details) from None

@@ -8,15 +8,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import pytest
-from endpoint_kit import BIN, Site, until
+from endpoint_kit import BIN, Site, free_port, until
 from openbeam import Client
-from openbeam.models import EndpointSpec
 from openbeam_endpoint.folder import Folder
-from openbeam_endpoint.identity import make_key, public_jwk
 
 
 def command(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -64,7 +61,7 @@ def test_the_life_of_an_endpoint_in_the_background(site: Site, bench: Folder, op
     pid = int(bench.running())
     # It has no terminal to lose: neither its session nor its group is this one's.
     assert os.getsid(pid) == pid
-    assert operator.endpoint("bench").online
+    until(lambda: operator.endpoint("bench").online)
 
     status = shown(site, "bench")
     assert (status["state"], status["pid"], status["workers"], status["owner"]) == ("running", pid, 2, "operator")
@@ -121,17 +118,13 @@ def test_logs_go_on_with_what_comes(site: Site, bench: Folder) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- refusals
-def test_an_endpoint_whose_key_was_revoked_ends_and_says_so(site: Site, operator: Client, tmp_path: Path) -> None:
+def test_an_endpoint_whose_key_is_revoked_ends_at_once_and_says_so(site: Site, operator: Client) -> None:
     said(site, "configure", "gone")
     said(site, "start", "gone", "--detach")
     folder = Folder(site.home / "endpoints" / "gone")
     agent = family(int(folder.running()))
-    operator.register_endpoint(EndpointSpec(name="gone", key=public_jwk(make_key(tmp_path / "key"))))
-    # Its token is good until it ends; without it, the service looks at the key again.
-    again = command(site, "restart", "gone")
-    assert living(agent) == []
-    assert again.returncode == 1
-    assert "does not accept this endpoint (any more). Configure it again." in again.stderr
+    operator.revoke_endpoint("gone")
+    until(lambda: not living(agent), 60)
     status = shown(site, "gone")
     assert (status["state"], status["service"]) == (
         "stopped",
@@ -139,6 +132,11 @@ def test_an_endpoint_whose_key_was_revoked_ends_and_says_so(site: Site, operator
     )
     assert "does not accept this endpoint" in str(status["reason"])
     assert command(site, "start", "gone").returncode == 77
+    again = command(site, "start", "gone", "--detach")
+    assert again.returncode == 1
+    assert again.stderr == f"The service at {site.url} does not accept this endpoint (any more). Configure it again.\n"
+    said(site, "configure", "gone")
+    assert shown(site, "gone")["service"] == "answers, and accepts this endpoint"
 
 
 def test_neither_wrong_settings_nor_a_delete_end_a_good_agent(site: Site, bench: Folder) -> None:
@@ -187,10 +185,27 @@ def test_delete_asks_first(site: Site, bench: Folder) -> None:
     assert bench.configured
 
 
-def test_delete_leaves_nothing(site: Site) -> None:
+def test_delete_leaves_nothing_here_and_at_the_service(site: Site, operator: Client) -> None:
     said(site, "configure", "brief")
-    assert "brief is gone from this machine" in said(site, "delete", "brief", "--yes")
+    assert said(site, "delete", "brief", "--yes") == f"brief is gone from this machine and from {site.url}.\n"
     assert not (site.home / "endpoints" / "brief").exists()
+    assert "brief" not in [endpoint.name for endpoint in operator.endpoints()]
+
+
+def test_delete_takes_nothing_away_when_the_service_cannot_be_asked_unless_told_to(
+    site: Site, operator: Client
+) -> None:
+    said(site, "configure", "alone")
+    folder = Folder(site.home / "endpoints" / "alone")
+    identity = folder.identity()
+    identity.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"}).save(folder.identity_path)
+    refused = command(site, "delete", "alone", "--yes")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("To remove it from this machine alone: openbeam-endpoint delete alone --local\n")
+    assert folder.configured
+    assert "still lists it" in said(site, "delete", "alone", "--yes", "--local")
+    assert not folder.path.exists()
+    operator.delete_endpoint(identity.endpoint_id)
 
 
 def test_a_list_on_a_terminal_is_a_table(site: Site, bench: Folder) -> None:

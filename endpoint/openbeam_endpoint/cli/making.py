@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from openbeam.cli.screen import diagnostics, rows
+from openbeam.errors import Conflict
 from openbeam.home import Home
 
 from openbeam_endpoint.cli.names import Name, known
@@ -75,13 +76,17 @@ def whoami(
 def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Leave the service alone, which may be gone.")] = False,
 ) -> None:
-    """Remove an endpoint from this machine: its settings, its key and its copies of data files."""
+    """Take an endpoint away: from the service, and its settings, key and copies of data files from this machine."""
+    from openbeam_endpoint.control import process
     from openbeam_endpoint.removal import remove
 
     folder = known(name)
+    if agent := process(folder):
+        raise Conflict(f"The endpoint {name} runs (process {agent.pid}). Stop it first: openbeam-endpoint stop {name}")
     if not yes:
         typer.confirm(f"Remove {folder.path} with all that is in it?", abort=True, err=True)
-    identity = folder.identity()
-    remove(folder)
-    print(f"{name} is gone from this machine, and so is its key. {identity.url} still lists it, as offline.")
+    url = folder.identity().url
+    remove(folder, local=local)
+    print(f"{name} is gone from this machine{f'. {url} still lists it' if local else f' and from {url}'}.")
