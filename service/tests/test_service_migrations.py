@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
+from openbeam.errors import InvalidInput
 from openbeam_service.database import make_engine, upgrade
-from openbeam_service.database.upgrade import migrations
+from openbeam_service.database.upgrade import check_schema, migrations, revisions
 from openbeam_service.registry import search
 from openbeam_service.tables import metadata
-from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 
 
 def test_migrations_and_models_agree(new_database: Callable[[Path], str], tmp_path: Path) -> None:
@@ -24,6 +26,24 @@ def test_migrations_and_models_agree(new_database: Callable[[Path], str], tmp_pa
     engine.dispose()
     assert made == {*metadata.tables, "alembic_version"}
     command.check(migrations(url))
+
+
+def test_only_a_database_of_this_schema_is_served(new_database: Callable[[Path], str], tmp_path: Path) -> None:
+    engine = make_engine(new_database(tmp_path))
+    older, newest = revisions()[1], revisions()[0]
+    url = engine.url.render_as_string(hide_password=False)
+    with pytest.raises(InvalidInput, match="has schema none"):
+        check_schema(engine)
+    upgrade(url, older)
+    with pytest.raises(InvalidInput, match=f"has schema {older}.* needs {newest}.*upgrade"):
+        check_schema(engine)
+    upgrade(url)
+    check_schema(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(InvalidInput, match="newer Openbeam"):
+        check_schema(engine)
+    engine.dispose()
 
 
 def test_every_step_can_be_taken_back(new_database: Callable[[Path], str], tmp_path: Path) -> None:

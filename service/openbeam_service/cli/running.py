@@ -32,11 +32,13 @@ def serve() -> None:
 
     from openbeam_service import log
     from openbeam_service.app import create_app
+    from openbeam_service.database.upgrade import check_schema
     from openbeam_service.settings import Settings
 
     settings = Settings()
     host, port = settings.address
     application = create_app(settings)
+    check_schema(application.state.engine)
     log.set_up(settings.log_level, settings.log_format)
     structlog.get_logger("openbeam.service").info("serving", url=settings.url, host=host, port=port)
     uvicorn.run(

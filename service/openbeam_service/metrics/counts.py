@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
 __all__ = [
     "ACTIONS",
@@ -22,6 +22,7 @@ __all__ = [
 COUNTS: Final = CollectorRegistry()
 _SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 40)
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began is of no use here, and doubles what is sent
 ProcessCollector(registry=COUNTS)
 REQUESTS: Final = Counter("openbeam_requests", "Requests.", ("method", "route", "status"), registry=COUNTS)
 REQUEST_SECONDS: Final = Histogram(
