@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import signal
 import subprocess
@@ -118,6 +119,19 @@ def test_what_cannot_travel_is_said_at_once(pool: Executor) -> None:
         pool.submit(double, {1, 2})
     with pytest.raises(TooLarge, match="1,048,576"):
         pool.submit(double, "x" * 1_100_000)
+
+
+def test_closures_travel_as_pickles(operator: Client) -> None:
+    around = 5
+
+    def closure(x: int) -> int:
+        return x + around
+
+    with Executor("local", operator, pickle=True) as pool:
+        assert pool.submit(closure, 1).result(60) == 6
+        assert pool.submit(lambda x: x * around, 2).result(60) == 10
+        assert pool.submit(functools.partial(pow, 2), 3).result(60) == 8
+        assert list(pool.map(closure, range(40), chunksize=8)) == list(range(5, 45))
 
 
 def test_shutdown_waits_and_takes_no_more(operator: Client) -> None:

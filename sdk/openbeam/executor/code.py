@@ -24,9 +24,9 @@ _CHUNK: Final = "openbeam_chunk"
 class Code:
     """What has been published so far. The service itself knows the same text again, so this only spares requests."""
 
-    def __init__(self, client: Client, timeout: float) -> None:
+    def __init__(self, client: Client, timeout: float, *, pickle: bool) -> None:
         self._client = client
-        self._timeout = timeout
+        self._how: dict[str, Any] = {"timeout": timeout, "pickle": pickle}
         self._known: dict[tuple[Any, bool], str] = {}
         self._lock = threading.Lock()
 
@@ -46,18 +46,30 @@ class Code:
         with self._lock:
             key = (function, False)
             if key not in self._known:
-                self._known[key] = self._client.register_function(function, timeout=self._timeout)
+                self._known[key] = self._client.register_function(function, **self._how)
             return self._known[key]
 
     def chunked(self, function: Callable[..., Any]) -> str:
-        """Return the reference of a function that calls another one for each argument list of many."""
+        """Return the reference of one that calls a function for each argument list of many. Raises as ``ref``."""
         with self._lock:
             key = (function, True)
             if key not in self._known:
-                pieces = source.from_callable(function).fields()
-                loop = f"def {_CHUNK}(calls):\n    return [{pieces['entrypoint']}(*args) for args in calls]\n"
-                spec = {**pieces, "source": f"{pieces['source']}\n\n{loop}", "entrypoint": _CHUNK}
                 name = f"{source.name_of(function)[:57]}_chunk"
-                made = checked(FunctionSpec, name=name, timeout=self._timeout, **spec)
-                self._known[key] = self._client.publish_function(made).id
+                if self._how["pickle"]:
+                    self._known[key] = self._client.register_function(_loop_over(function), name=name, **self._how)
+                else:
+                    self._known[key] = self._client.publish_function(self._looped(function, name)).id
             return self._known[key]
+
+    def _looped(self, function: Callable[..., Any], name: str) -> FunctionSpec:
+        pieces = source.from_callable(function).fields()
+        loop = f"def {_CHUNK}(calls):\n    return [{pieces['entrypoint']}(*args) for args in calls]\n"
+        spec = {**pieces, "source": f"{pieces['source']}\n\n{loop}", "entrypoint": _CHUNK}
+        return checked(FunctionSpec, name=name, timeout=self._how["timeout"], **spec)
+
+
+def _loop_over(function: Callable[..., Any]) -> Callable[[list[list[Any]]], list[Any]]:
+    def openbeam_chunk(calls: list[list[Any]]) -> list[Any]:
+        return [function(*args) for args in calls]
+
+    return openbeam_chunk

@@ -49,10 +49,12 @@ class Executor(futures.Executor):
         Calls of one request, at most.
     timeout
         Seconds that one call may take on the endpoint.
+    pickle
+        Send functions as pickled code: for lambdas, closures and partials. It runs only where the same Python is.
     patience
         Seconds that the service may be away before futures fail.
 
-    A function is published by its source text when it is first submitted; arguments and results are JSON. Calls that
+    A function is published when it is first submitted, by its source text; arguments and results are JSON. Calls that
     have been sent belong to the service: they go on when this program ends, and ``reload_tasks`` finds them again.
 
     """
@@ -64,6 +66,7 @@ class Executor(futures.Executor):
         *,
         batch_size: int = 256,
         timeout: float = 300.0,
+        pickle: bool = False,
         patience: float = 600.0,
     ) -> None:
         if not 1 <= batch_size <= MAX_BATCH:
@@ -75,7 +78,7 @@ class Executor(futures.Executor):
         self._client = client or Client()
         self._patience = patience
         self._batch_size = batch_size
-        self._code = Code(self._client, timeout)
+        self._code = Code(self._client, timeout, pickle=pickle)
         self._board = Board(self._stop_task)
         self._receivers: list[Receiver] = []
         self._sender: threading.Thread | None = None
