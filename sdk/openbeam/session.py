@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -79,15 +79,22 @@ class Session:
             self._revoke(before)
 
     def end(self) -> bool:
-        """Forget the sign-in and make its tokens worthless; False when there was none."""
+        """Make the tokens worthless and forget them; False when there were none.
+
+        Raises
+        ------
+        ServiceUnavailable
+            When the service cannot be told. The sign-in is kept then, for another try: it still is one.
+
+        """
         with self._locked():
             kept = self._read()
+            if kept is not None:
+                with suppress(Refusal):  # it has ended already
+                    Issuer(self.url).revoke(kept.refresh_token)
             self.path.unlink(missing_ok=True)
         self._known = None
-        if kept is None:
-            return False
-        Issuer(self.url).revoke(kept.refresh_token)
-        return True
+        return kept is not None
 
     def _next(self, kept: Tokens) -> Tokens:
         try:
