@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
-from openbeam_service import faults, health, reference
+from openbeam_service import account, faults, health, reference
 from openbeam_service.audit import routes as audit
 from openbeam_service.classes import routes as classes
 from openbeam_service.classes import signin as classroom
@@ -157,6 +157,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(classroom.router)
     app.include_router(metrics.router)
     app.include_router(upstream.router)
+    app.include_router(account.router)
     app.add_api_route("/", _home_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -1,12 +1,12 @@
-"""Pages around other providers: there and back again, and a person's own list of them."""
+"""To another provider, and back again."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from openbeam.errors import NotAllowed, OpenbeamError
@@ -14,18 +14,16 @@ from openbeam.models import Role
 from sqlalchemy.orm import Session
 
 from openbeam_service.database import Db
-from openbeam_service.identity.browser import check_form, form_token, is_form_token, onward, sign_in, signed_in
+from openbeam_service.identity.browser import is_form_token, onward, sign_in, signed_in
 from openbeam_service.identity.models import UserRow
-from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.identity.upstream import store
 from openbeam_service.identity.upstream.client import Upstream
 from openbeam_service.limits import Door, address_of
-from openbeam_service.pages import message, page
+from openbeam_service.pages import message
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
-Form = Annotated[Received, Depends(received)]
 _log = structlog.get_logger("openbeam.identity")
 _PLAN: Final = "upstream"
 """What the session keeps while the browser is away: the provider, where to go afterwards, who wants to be linked."""
@@ -112,43 +110,3 @@ def _link(request: Request, db: Session, user_id: str, *found: Any) -> None:
     if now is None or now[0].id != user_id:
         raise NotAllowed("Somebody else is signed in by now. Sign in, and try again from your account page.")
     store.link(db, now[0], *found)
-
-
-# ------------------------------------------------------------------------------------------------ one's own account
-def _account_page(request: Request, db: Session, user: UserRow, error: OpenbeamError | None = None) -> Response:
-    providers = request.app.state.settings.providers
-    labels = {provider.issuer: provider.label for provider in providers.values()}
-    linked = store.identities(db, user)
-    known = {one.issuer for one in linked}
-    others = {} if user.role is Role.pupil else providers
-    return page(
-        request,
-        "account",
-        error.status if error else 200,
-        token=form_token(request),
-        user=user,
-        linked=[(one.id, labels.get(one.issuer, one.issuer)) for one in linked],
-        others=[(name, one.label) for name, one in others.items() if one.issuer not in known],
-        error=str(error) if error else "",
-    )
-
-
-@router.get("/account")
-def account(request: Request, db: Db) -> Response:
-    """Show the ways in which a person signs in."""
-    now = signed_in(request, db)
-    return _account_page(request, db, now[0]) if now else RedirectResponse("/login?next=/account", 303)
-
-
-@router.post("/account/unlink")
-def unlink(request: Request, db: Db, form: Form) -> Response:
-    """Forget one of a person's accounts at other providers."""
-    fields = check_form(request, form)
-    now = signed_in(request, db)
-    if now is None:
-        return RedirectResponse("/login?next=/account", 303)
-    try:
-        store.unlink(db, now[0], fields.get("identity", "")[:36])
-    except OpenbeamError as error:
-        return _account_page(request, db, now[0], error)
-    return RedirectResponse("/account", 303)

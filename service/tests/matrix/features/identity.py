@@ -39,6 +39,7 @@ GET  /login/with/{name=no_provider}                404
 GET  /login/back/{name=no_provider}                404
 GET  /account                                      303
 POST /account/unlink                               403
+POST /account/join                                 403
 GET  /setup/{secret=setup_link}                    200
 POST /setup/{secret=setup_link}                    403
 """
