@@ -12,8 +12,9 @@ from sqlalchemy import Engine, select
 from openbeam_service.backup import tables
 from openbeam_service.backup.archive import Manifest, Reader
 from openbeam_service.backup.save import aside, save
-from openbeam_service.database import make_engine, upgrade
+from openbeam_service.database import make_engine, make_sessions, upgrade
 from openbeam_service.database.upgrade import revisions
+from openbeam_service.registry import search
 from openbeam_service.settings import Settings
 from openbeam_service.vault import make_folder
 
@@ -49,11 +50,21 @@ def restore(settings: Settings, path: Path, *, force: bool = False) -> Manifest:
         finally:
             engine.dispose()
         upgrade(settings.database)
+        _index(settings)
         for folder in (settings.home.files, settings.home.keys):
             make_folder(folder)
             for name in archive.names(folder.name):
                 archive.copy(name, folder / Path(name).name)
         return archive.manifest
+
+
+def _index(settings: Settings) -> None:
+    engine = make_engine(settings.database)
+    try:
+        with make_sessions(engine).begin() as db:
+            search.catch_up(db)
+    finally:
+        engine.dispose()
 
 
 def _check_stopped(settings: Settings) -> None:
