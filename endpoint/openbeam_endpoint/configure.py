@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from openbeam.home import Home
-from openbeam.models import EndpointSpec
+from openbeam.models import Endpoint, EndpointSpec, Visibility
 
 from openbeam_endpoint import config as settings
 from openbeam_endpoint.config import Config
@@ -18,13 +18,17 @@ __all__ = ["configure"]
 
 _PRIVATE: Final = 0o700
 _SERVICE_SECONDS: Final = 60.0
+_ASKED: Final = (
+    "An administrator has to approve that everybody sees {name}; until then it is yours alone. See how that stands: "
+    "openbeam endpoints show {name}"
+)
 
 
-def configure(home: Home, name: str, given: Mapping[str, Any]) -> Folder:
+def configure(home: Home, name: str, given: Mapping[str, Any], tell: Callable[[str], None]) -> Folder:
     """Return the folder of the endpoint, registered for whoever the caller's token says.
 
     ``given`` are settings to write; those of an endpoint that was configured before stay, and so does its key. The
-    service is waited for up to a minute.
+    service is waited for up to a minute. ``tell`` gets what its owner should know besides.
 
     Raises
     ------
@@ -46,7 +50,10 @@ def configure(home: Home, name: str, given: Mapping[str, Any]) -> Folder:
     elif changed := {key: value for key, value in config if value != getattr(kept, key)}:
         settings.change(folder.config_path, changed)
     key = load_key(folder.key_path) if folder.key_path.exists() else make_key(folder.key_path)
-    _register(folder, config, public_jwk(key), _visibility(config, given, is_known=folder.identity_path.exists()))
+    visibility = _visibility(config, given, is_known=folder.identity_path.exists())
+    endpoint = _register(folder, config, public_jwk(key), visibility)
+    if visibility == "public" and endpoint.visibility is not Visibility.public:
+        tell(_ASKED.format(name=name))
     return folder
 
 
@@ -59,7 +66,7 @@ def _visibility(config: Config, given: Mapping[str, Any], *, is_known: bool) -> 
 
 def _register(
     folder: Folder, config: Config, key: dict[str, str], visibility: Literal["private", "public"] | None
-) -> None:
+) -> Endpoint:
     # The client is needed for this alone; an agent that is known to the service starts without it.
     from openbeam.client import Client
 
@@ -69,3 +76,4 @@ def _register(
         owner = client.whoami()
         endpoint = client.register_endpoint(spec)
     Identity(endpoint_id=endpoint.id, url=config.url, owner=owner.name, owner_id=owner.id).save(folder.identity_path)
+    return endpoint

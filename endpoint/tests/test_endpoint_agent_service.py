@@ -80,7 +80,7 @@ def test_configure_makes_a_private_folder_and_registers(site: Site, lab: Folder,
     identity, me = lab.identity(), operator.whoami()
     assert (identity.owner, identity.owner_id, identity.url) == (me.name, me.id, site.url)
     endpoint = operator.endpoint("lab")
-    assert (endpoint.id, endpoint.public, endpoint.description) == (identity.endpoint_id, True, "Two workers.")
+    assert (endpoint.id, endpoint.visibility, endpoint.description) == (identity.endpoint_id, "public", "Two workers.")
     assert lab.config().url == site.url
 
 
@@ -219,7 +219,7 @@ def test_start_configures_a_new_endpoint_and_a_signal_while_its_engine_starts_en
 ) -> None:
     with site.agent("other") as agent:
         until(agent.has_engine)
-        assert operator.endpoint("other").public
+        assert operator.endpoint("other").visibility == "public"
         assert agent.end(signal.SIGTERM) < 3.5
         assert agent.process.returncode == 0
 

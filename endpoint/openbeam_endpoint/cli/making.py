@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import typer
-from openbeam.cli.screen import diagnostics, rows
+from openbeam.cli.screen import rows
 from openbeam.errors import Conflict
 from openbeam.home import Home
 
-from openbeam_endpoint.cli.names import Name, known
+from openbeam_endpoint.cli.names import Name, known, tell
 from openbeam_endpoint.config import WantedIsolation
 
 __all__ = ["app"]
@@ -20,6 +20,10 @@ Workers = Annotated[int | None, typer.Option(help="Tasks at once. Default: one a
 Wanted = Annotated[WantedIsolation | None, typer.Option(help="What keeps users' code from this machine.")]
 Mirror = Annotated[str | None, typer.Option(help="A folder or address to read instead of CERN's storage.")]
 Description = Annotated[str | None, typer.Option(help="One sentence for people who choose an endpoint.")]
+Environment = Annotated[str | None, typer.Option(metavar="NAME", help="What you call what is installed here.")]
+Functions = Annotated[
+    list[str] | None, typer.Option("--function", metavar="SHA256", help="The only functions that run; any number.")
+]
 Public = Annotated[bool | None, typer.Option("--public/--private", help="Who may use it: everybody, or its owner.")]
 
 _NO_ISOLATION: Final = (
@@ -38,15 +42,25 @@ def configure(
     isolation: Wanted = None,
     mirror: Mirror = None,
     description: Description = None,
+    environment: Environment = None,
+    functions: Functions = None,
     public: Public = None,
 ) -> None:
     """Make an endpoint, or change one, and register it with the service."""
     from openbeam_endpoint.configure import configure as make
 
-    given = _given(workers=workers, isolation=isolation, mirror=mirror, description=description, public=public)
-    folder = make(Home.from_env(), name, given)
+    given = _given(
+        workers=workers,
+        isolation=isolation,
+        mirror=mirror,
+        description=description,
+        environment=environment,
+        functions=functions or None,
+        public=public,
+    )
+    folder = make(Home.from_env(), name, given, tell)
     if folder.config().isolation == "none":
-        diagnostics().print(_NO_ISOLATION, style="yellow", soft_wrap=True)
+        tell(_NO_ISOLATION)
     identity = folder.identity()
     print(f"{name} belongs to {identity.owner} at {identity.url}. Start it: openbeam-endpoint start {name}")
     print(f"Its settings: {folder.config_path}")

@@ -1,17 +1,18 @@
-"""Arguments that several commands have."""
+"""Arguments and words that several commands have."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
+from openbeam.cli.screen import diagnostics
 from openbeam.errors import UnknownEndpoint
 from openbeam.home import Home
 
 from openbeam_endpoint import config as settings
 from openbeam_endpoint.folder import Folder, folders
 
-__all__ = ["AsJson", "Name", "known", "named"]
+__all__ = ["AsJson", "Name", "known", "named", "tell"]
 
 Name = Annotated[str, typer.Argument(help="The endpoint's name: lower-case letters, digits, - and _.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -43,3 +44,8 @@ def known(name: str) -> Folder:
         error = UnknownEndpoint.among(name, [other.name for other in folders(Home.from_env()) if other.configured])
         raise UnknownEndpoint(f"{error} Make one: openbeam-endpoint configure {name}", **error.details)
     return folder
+
+
+def tell(text: str) -> None:
+    """Say on standard error what the owner of an endpoint should know."""
+    diagnostics().print(text, style="yellow", soft_wrap=True)

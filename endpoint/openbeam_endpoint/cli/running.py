@@ -9,7 +9,7 @@ from openbeam.cli.screen import diagnostics
 from openbeam.errors import Conflict
 from openbeam.home import Home
 
-from openbeam_endpoint.cli.names import Name, known, named
+from openbeam_endpoint.cli.names import Name, known, named, tell
 from openbeam_endpoint.folder import Folder
 
 __all__ = ["app"]
@@ -72,7 +72,7 @@ def _configured(name: str, **given: Any) -> Folder:
         return folder
     from openbeam_endpoint.configure import configure
 
-    return configure(Home.from_env(), name, {} if folder.config_path.exists() else given)
+    return configure(Home.from_env(), name, {} if folder.config_path.exists() else given, tell)
 
 
 def _detached(folder: Folder, wait: float) -> None:
