@@ -22,7 +22,7 @@ _DEBIAN = Path("/usr/lib/postgresql")
 # Nothing here need outlive a power cut. Words are sorted as no other database of ours sorts them, so that a list whose
 # order depends on that shows.
 _INIT = (
-    *("--username=openbeam", "--auth=trust", "--no-sync", "--encoding=UTF8"),
+    *("--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"),
     *("--locale=C", "--locale-provider=icu", "--icu-locale=en"),
 )
 _SETTINGS = (
@@ -46,6 +46,10 @@ class Postgres:
     owner: str | None
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def _postgres(self) -> str:
+        return f"host={self.folder} user=postgres dbname=postgres"
+
     def create(self) -> None:
         made = (self.programs / "initdb", "-D", self.folder / "data", *_INIT)
         subprocess.run(made, check=True, capture_output=True, user=self.owner, cwd=self.folder)
@@ -65,18 +69,23 @@ class Postgres:
             self.process.wait(30)
             self.process = None
 
+    def add_owner(self) -> None:
+        """Add who owns the databases: the service is nobody special in a site's server."""
+        with psycopg.connect(self._postgres, autocommit=True) as connection:
+            connection.execute("CREATE ROLE openbeam LOGIN")
+
     def fresh(self) -> str:
         """Make an empty database; return its SQLAlchemy URL."""
         name = f"t{uuid.uuid4().hex}"
-        with psycopg.connect(f"host={self.folder} user=openbeam dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+        with psycopg.connect(self._postgres, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER openbeam")
         return f"postgresql+psycopg://openbeam@/{name}?host={self.folder}"
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and process.poll() is None:
             with suppress(psycopg.OperationalError):
-                psycopg.connect(f"host={self.folder} user=openbeam dbname=postgres").close()
+                psycopg.connect(self._postgres).close()
                 return
             time.sleep(0.05)
         pytest.fail(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
@@ -105,6 +114,7 @@ def running_postgres() -> Iterator[Postgres]:
     try:
         server.create()
         server.start()
+        server.add_owner()
         yield server
     finally:
         server.stop()
