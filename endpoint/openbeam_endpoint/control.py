@@ -49,10 +49,10 @@ def start(folder: Folder, seconds: float) -> bool:
     """
     if pid := folder.running():
         raise Conflict(f"The endpoint {folder.name} runs already (process {pid}).", pid=pid)
-    # What an agent's log cannot take: it did not come that far.
+    # What does not go into its log: an end before there was one, or what a library prints.
     with folder.output_path.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "openbeam_endpoint", "start", folder.name],
+            [sys.executable, "-m", "openbeam_endpoint", "start", "--quiet", folder.name],
             env=os.environ | {"OPENBEAM_HOME": str(Home.from_env().root)},
             stdin=subprocess.DEVNULL,
             stdout=output,

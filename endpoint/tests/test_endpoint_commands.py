@@ -68,6 +68,7 @@ def test_the_life_of_an_endpoint_in_the_background(site: Site, bench: Folder, op
     assert status["service"] == "answers, and accepts this endpoint"
     assert status["load"]["processes"] >= 5  # type: ignore[index]
     assert " ready " in said(site, "logs", "bench")
+    assert bench.output_path.read_bytes() == b""
 
     again = command(site, "start", "bench", "--detach")
     assert (again.returncode, again.stderr) == (1, f"The endpoint bench runs already (process {pid}).\n")
@@ -80,6 +81,7 @@ def test_the_life_of_an_endpoint_in_the_background(site: Site, bench: Folder, op
     assert said(site, "stop", "bench") == "bench has stopped.\n"
     assert living(second) == []
     assert said(site, "stop", "bench") == "bench does not run.\n"
+    assert command(site, "status", "bench").returncode == 3
     stopped = shown(site, "bench")
     assert (stopped["state"], stopped["reason"]) == ("stopped", "")
 

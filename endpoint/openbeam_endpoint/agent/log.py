@@ -1,4 +1,4 @@
-"""The agent's log: one short line an event, to standard error and to a file that does not grow without end."""
+"""The agent's log: one short line an event, to a file that does not grow without end, and to standard error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LARGEST: Final = 5_000_000
 _OLDER: Final = 2
 
 
-def configure(path: Path | None = None) -> None:
-    """Send the log to standard error, and to a file when there is a path."""
+def configure(path: Path, *, quiet: bool = False) -> None:
+    """Send the log to a file, and unless it shall be ``quiet`` to standard error."""
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -37,10 +37,10 @@ def configure(path: Path | None = None) -> None:
     for handler in room.handlers[:]:
         room.removeHandler(handler)
         handler.close()
-    room.addHandler(_formatted(logging.StreamHandler(sys.stderr), colors=sys.stderr.isatty()))
-    if path is not None:
-        file = RotatingFileHandler(path, maxBytes=_LARGEST, backupCount=_OLDER, encoding="utf-8")
-        room.addHandler(_formatted(file, colors=False))
+    file = RotatingFileHandler(path, maxBytes=_LARGEST, backupCount=_OLDER, encoding="utf-8")
+    room.addHandler(_formatted(file, colors=False))
+    if not quiet:
+        room.addHandler(_formatted(logging.StreamHandler(sys.stderr), colors=sys.stderr.isatty()))
 
 
 def _formatted(handler: logging.Handler, *, colors: bool) -> logging.Handler:

@@ -202,8 +202,8 @@ async def _main(folder: Folder, config: Config, isolation: Isolation, diary: Dia
         raise
 
 
-def run(folder: Folder) -> None:
-    """Run the agent of a configured endpoint until a signal ends it.
+def run(folder: Folder, *, quiet: bool = False) -> None:
+    """Run the agent of a configured endpoint until a signal ends it. ``quiet`` leaves standard error alone.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def run(folder: Folder) -> None:
 
     """
     with folder.alone(), Diary.kept(folder.state_path) as diary:
-        configure_log(folder.log_path)
+        configure_log(folder.log_path, quiet=quiet)
         config = folder.config()
         isolation = choose_isolation(config.isolation)
         diary.chose(isolation, config.slots)

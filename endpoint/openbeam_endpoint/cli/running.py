@@ -27,6 +27,7 @@ def start(
         bool, typer.Option("--detach", "-d", help="In the background: it outlives this terminal.")
     ] = False,
     wait: Wait = _WAIT,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log to its file alone.")] = False,
     public: Annotated[
         bool, typer.Option("--public/--private", help="Who may use it, when it is configured by this command.")
     ] = True,
@@ -39,7 +40,7 @@ def start(
     # Everything that an agent needs is heavy for the other commands.
     from openbeam_endpoint.agent.main import run
 
-    run(folder)
+    run(folder, quiet=quiet)
 
 
 @app.command()
