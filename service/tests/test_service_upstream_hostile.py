@@ -76,6 +76,16 @@ def test_who_proves_it_comes_in(browser: httpx.Client, rogue: Rogue) -> None:
     assert is_signed_in(browser)
 
 
+def test_a_provider_s_new_key_is_taken_up(browser: httpx.Client, rogue: Rogue) -> None:
+    assert back(browser, leave(browser, rogue)).status_code == 303
+    old, rogue.key = rogue.key, RSAKey.generate_key(2048, parameters={"kid": "two"})
+    rogue.header = {"kid": "two"}
+    try:
+        assert back(browser, leave(browser, rogue)).status_code == 303
+    finally:
+        rogue.key = old
+
+
 PUBLIC = object()
 FORGED: dict[str, dict[str, Any]] = {
     "another audience": {"claims": {"aud": "another"}},

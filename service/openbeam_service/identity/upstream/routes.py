@@ -72,7 +72,8 @@ async def leave(
     try:
         upstream.provider(name)
         await run_in_threadpool(state.limits.spend, Door.sign_in_address, address_of(request))
-        now = await run_in_threadpool(signed_in, request, db)
+        # No look into the database without need: its connection would wait for the provider with us.
+        now = await run_in_threadpool(signed_in, request, db) if link else None
         plan = _plan(request, name, next, link, now[0] if now else None)
         answer = await upstream.send(request, name)
     except OpenbeamError as error:
