@@ -106,8 +106,19 @@ class Client(FunctionCalls, EndpointCalls, ClassCalls, TokenCalls):
         by_code = True if device is None and notebook.is_notebook() else device
         return cls(url, signin.sign_in(url, notebook.show, device=by_code, admin=admin))
 
-    def logout(self) -> bool:
-        """End the sign-in at this service; False when there was none. Other tokens are left as they are."""
+    def logout(self, *, everywhere: bool = False) -> bool:
+        """End the sign-in at this service; False when there was none. Other tokens are left as they are.
+
+        ``everywhere`` ends all of the caller's, of this machine, of others and of portals.
+
+        Raises
+        ------
+        NotAllowed
+            When all are to be ended and the caller is here by a personal token.
+
+        """
+        if everywhere:
+            self._wire.delete("/grants")
         return Session(self.url).end()
 
     @property

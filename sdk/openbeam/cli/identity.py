@@ -28,10 +28,12 @@ def login(
         diagnostics().print("OPENBEAM_TOKEN is set, and goes before this sign-in.", style="yellow")
 
 
-def logout() -> None:
+def logout(
+    *, everywhere: Annotated[bool, typer.Option("--everywhere", help="End all others of yours too.")] = False
+) -> None:
     """End the sign-in that `openbeam login` began."""
     with Client() as client:
-        ended = client.logout()
+        ended = client.logout(everywhere=everywhere)
     diagnostics().print("Signed out." if ended else "You were not signed in.")
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-from oauth_walk import Browser
+from oauth_walk import Browser, Native
 from openbeam import Client
-from openbeam.errors import NotSignedIn
+from openbeam.errors import NotAllowed, NotSignedIn
 from openbeam.home import Home
 from openbeam.models import Role
 from openbeam_service.identity.models import GrantRow
@@ -230,3 +230,19 @@ def test_another_name_of_the_service_is_not_trusted(service: Any, account: dict[
     alias = account["OPENBEAM_URL"].replace("127.0.0.1", "localhost")
     with pytest.raises(ValueError, match=f"calls itself {re.escape(service.url)}"):
         Client.login(alias, device=True)
+
+
+def test_one_may_sign_out_everywhere(
+    cli: Callable[..., subprocess.Popen[str]], service: Any, signed_in: Browser, signed_in_account: str, tmp_path: Path
+) -> None:
+    lost = Native(service, signed_in).tokens()
+    personal = service.user("bystander")
+    with Client(token=personal) as client, pytest.raises(NotAllowed):
+        client.logout(everywhere=True)
+    assert service.whoami(lost["access_token"]).json()["name"] == signed_in_account
+    out = cli("logout", "--everywhere")
+    assert "Signed out." in out.communicate(timeout=60)[1]
+    assert not list((tmp_path / ".config").rglob("*.json"))
+    assert service.whoami(lost["access_token"]).status_code == 401
+    assert Native(service, signed_in).refresh(lost["refresh_token"]).json()["error"] == "invalid_grant"
+    assert service.whoami(personal).status_code == 200

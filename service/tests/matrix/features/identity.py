@@ -14,6 +14,7 @@ GET  /metrics                                      200
 GET  /api/v1/docs                                  200
 GET  /api/v1/openapi.json                          200
 GET  /api/v1/whoami                                401   200     200     200      200   200   403    403  401        401
+DELETE /api/v1/grants                              401   403     403     403      403   403   403    403  401        401
 GET  /api/v1/tokens                                401   200     200     200      200   200   200    200  401        401
 POST /api/v1/tokens +token                         401   403     403     403      403   403   403    403  401        401
 DELETE /api/v1/tokens/{token_id=token}             401   404     404     404      404   404   404    404  401        401
