@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from openbeam.sse import Decoder
 from service_kit import PLAIN, Agent, Machine, body
 
 Unique = Callable[[str], str]
+Follow = Callable[..., "Follower"]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ class Follower:
         self._client, self._groups = client, groups
         self._events = self._read()
 
-    def _read(self) -> Iterator[None]:
+    def _read(self) -> Generator[None]:
         headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
         decoder = Decoder()
         with self._client.stream("GET", "/tasks/events", params={"group": self._groups}, headers=headers) as answer:
@@ -68,10 +70,27 @@ class Follower:
                 self.tasks += json.loads(event.data)["tasks"]
                 yield
 
+    def close(self) -> None:
+        # By hand: left to the garbage collector, it might be closed inside a lock that closing takes.
+        self._events.close()
+
     def wait_for(self, count: int) -> list[str]:
         while len(self.tasks) < count:
             next(self._events)
         return [task["id"] for task in self.tasks]
+
+
+@pytest.fixture
+def follow() -> Iterator[Callable[..., Follower]]:
+    """Return a function that follows groups; all streams end with the test."""
+    with ExitStack() as stack:
+
+        def start(client: httpx.Client, *groups: str, last_id: str = "") -> Follower:
+            follower = Follower(client, *groups, last_id=last_id)
+            stack.callback(follower.close)
+            return follower
+
+        yield start
 
 
 def test_a_batch_is_as_many_tasks_in_order(operator: httpx.Client, agent: Agent) -> None:
@@ -108,13 +127,13 @@ def test_a_batch_sent_again_is_the_same_batch(operator: httpx.Client, agent: Age
 
 
 def test_groups_of_two_people_never_meet(
-    machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique
+    machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique, follow: Follow
 ) -> None:
     mia, group = machine.person(unique("mia")), str(uuid.uuid4())
     hers, mine = _submit(mia, 1, group), _submit(operator, 1, group)
     assert hers != mine
     _work(agent, 2)
-    assert Follower(mia, group).wait_for(1) == hers
+    assert follow(mia, group).wait_for(1) == hers
     assert mia.post("/tasks/status", json={"ids": [*hers, *mine]}).json()["tasks"][0]["id"] == hers[0]
     assert len(mia.post("/tasks/status", json={"group": group}).json()["tasks"]) == 1
 
@@ -147,11 +166,11 @@ def test_a_batch_has_bounds(operator: httpx.Client, body: dict[str, Any]) -> Non
     assert operator.post("/tasks/batch", json=body).status_code == 422
 
 
-def test_results_are_pushed_as_they_come(operator: httpx.Client, agent: Agent) -> None:
+def test_results_are_pushed_as_they_come(operator: httpx.Client, agent: Agent, follow: Follow) -> None:
     group = str(uuid.uuid4())
     early = _submit(operator, 3, group)
     _work(agent, 3)
-    follower = Follower(operator, group)
+    follower = follow(operator, group)
     assert set(follower.wait_for(3)) == set(early)
     late = _submit(operator, 600, group, first=3)
     working = threading.Thread(target=_work, args=(agent, 600))
@@ -162,23 +181,23 @@ def test_results_are_pushed_as_they_come(operator: httpx.Client, agent: Agent) -
     assert {task["id"]: task["result"] for task in follower.tasks} == {task_id: task_id for task_id in seen}
 
 
-def test_a_stream_goes_on_where_it_broke(operator: httpx.Client, agent: Agent) -> None:
+def test_a_stream_goes_on_where_it_broke(operator: httpx.Client, agent: Agent, follow: Follow) -> None:
     group = str(uuid.uuid4())
     ids = _submit(operator, 2, group)
     _work(agent, 2)
-    follower = Follower(operator, group)
+    follower = follow(operator, group)
     follower.wait_for(2)
     later = _submit(operator, 2, group, first=2)
     _work(agent, 2)
-    again = Follower(operator, group, last_id=follower.last_id)
+    again = follow(operator, group, last_id=follower.last_id)
     assert set(later) <= set(again.wait_for(2)) <= {*ids, *later}
-    assert set(Follower(operator, group, last_id="nonsense").wait_for(4)) == {*ids, *later}
+    assert set(follow(operator, group, last_id="nonsense").wait_for(4)) == {*ids, *later}
 
 
-def test_a_single_call_is_a_group_of_its_own(operator: httpx.Client, agent: Agent) -> None:
+def test_a_single_call_is_a_group_of_its_own(operator: httpx.Client, agent: Agent, follow: Follow) -> None:
     task_id = operator.post("/tasks", json=_call(1)).json()["id"]
     _work(agent, 1)
-    assert Follower(operator, task_id).wait_for(1) == [task_id]
+    assert follow(operator, task_id).wait_for(1) == [task_id]
 
 
 def test_a_stream_needs_groups(operator: httpx.Client) -> None:
