@@ -225,10 +225,12 @@ class Engine:
         timeout: float,
         on_done: Callable[[EngineReply], None],
         on_running: Callable[[], None] | None = None,
+        series: str = "",
     ) -> None:
         """Have a worker run a task of at most ``timeout`` seconds.
 
-        ``on_done`` is called exactly once. With more tasks than workers, they wait here in turn.
+        ``on_done`` is called exactly once. With more tasks than workers, they wait here in turn. Tasks of one
+        ``series`` may follow each other in one process.
         """
         number = str(next(self._numbers))
         run = _Run(task_id, timeout, on_done, on_running)
@@ -240,7 +242,7 @@ class Engine:
             self._answer(run, EngineReply(None, _problem(EngineFault("The engine is gone."), retry=True)))
             return
         try:
-            frame = wire.encode({"op": "run", "task": number, "timeout": timeout}, body)
+            frame = wire.encode({"op": "run", "task": number, "timeout": timeout, "series": series}, body)
         except EngineFault as error:
             self._settle(number, EngineReply(None, _problem(error)))
             return

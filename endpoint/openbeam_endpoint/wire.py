@@ -3,7 +3,7 @@
 A frame is two big-endian 32-bit lengths, the head (a JSON object with an ``op``) and the body (bytes that nobody here
 opens). Both sides decode with bounds, so that neither can make the other allocate without end.
 
-From the agent: ``run`` (``task``, ``timeout``; body: the task) and ``cancel`` (``task``).
+From the agent: ``run`` (``task``, ``timeout``, ``series``; body: the task) and ``cancel`` (``task``).
 From the engine: ``ready``, ``beat``, ``running`` (``task``), ``done`` (``task``, ``problem``, ``worker``,
 ``printed``; body: the result) and ``fault`` (``message``: the engine cannot go on).
 """

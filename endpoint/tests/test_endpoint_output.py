@@ -113,7 +113,8 @@ def test_a_task_that_prints_without_end_is_stopped_at_its_limit(engine: Engine) 
     assert reply.problem is not None
     assert reply.problem.kind == "TimedOut"
     assert "longer timeout" in reply.problem.message
-    assert reply.problem.details["output"].endswith("again\n")
+    # It is killed in the middle of a word, perhaps.
+    assert "again\nagain\n" in reply.problem.details["output"]
     assert value(run(engine, "def f():\n    return 1")) == 1
 
 

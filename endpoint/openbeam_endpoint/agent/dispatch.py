@@ -84,7 +84,8 @@ class Dispatcher:
         async with self._tenants.engine(task.tenant) as engine:
             self._leases.move(held, Stage.engaged)
             running = partial(self._leases.start, held)
-            reply = await engine.run(task.lease_id, pack(code, base64.b64decode(task.body)), task.timeout, running)
+            parcel = pack(code, base64.b64decode(task.body))
+            reply = await engine.run(task.lease_id, parcel, task.timeout, running, task.series)
         if reply.problem is None and reply.body is None:
             raise EngineFault("The engine gave no answer.")
         return reply

@@ -33,7 +33,9 @@ class TenantEngine:
         # An engine that does not listen holds up its own thread, and neither the event loop nor other engines.
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="engine-send")
 
-    async def run(self, task_id: str, body: bytes, seconds: float, on_running: Callable[[], None]) -> EngineReply:
+    async def run(
+        self, task_id: str, body: bytes, seconds: float, on_running: Callable[[], None], series: str = ""
+    ) -> EngineReply:
         """Return what the engine answers; when this is cancelled, the engine is told to stop the task.
 
         Raises
@@ -56,7 +58,7 @@ class TenantEngine:
             raise EngineFault("The engine stopped before the task began.")
         self.pending.add(answer)
         try:
-            await loop.run_in_executor(self._sender, self.engine.submit, task_id, body, seconds, done, running)
+            await loop.run_in_executor(self._sender, self.engine.submit, task_id, body, seconds, done, running, series)
             return await answer
         except asyncio.CancelledError:
             if not self._ended:

@@ -2,6 +2,9 @@
 
 The child keeps one open file besides its standard streams: the leash, by which the zygote hands it the socket that its
 task comes from and its answer goes to, and the pipes that it prints to.
+
+After a task of a series (a person's calls of one function) it stays a moment for the next one, unless the task left
+anything behind that the next would notice.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -23,6 +27,7 @@ from openbeam_endpoint import wire
 from openbeam_endpoint.engine import kernel
 from openbeam_endpoint.engine.execute import execute
 from openbeam_endpoint.engine.problems import answer, problem_of
+from openbeam_endpoint.engine.worker import WENT
 from openbeam_endpoint.sandbox.settings import Settings
 
 __all__ = ["live"]
@@ -31,6 +36,10 @@ _LEASH: Final = 3
 _GIVEN: Final = 3
 _FIRST_TO_GO: Final = "900"
 _MOST_FILES: Final = 1024
+_STAYS_SECONDS: Final = 2.0
+_MOST_TASKS: Final = 1_000
+_MOST_GROWTH: Final = 64 * 1024**2
+"""Bytes that tasks may leave behind in a child that stays."""
 
 
 def live(parent: int, leash: int, home: Path, settings: Settings) -> NoReturn:
@@ -68,11 +77,10 @@ def _await_task() -> socket.socket | None:
 
 
 def _print_to(out: int, err: int) -> None:
-    """Let standard output and error, of Python and of all below it, go into these pipes."""
+    """Let standard output and error of all below Python go into these pipes."""
     for pipe, number in ((out, 1), (err, 2)):
         os.dup2(pipe, number)
         os.close(pipe)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, "utf-8", "replace", closefd=False) for number in (1, 2))
 
 
 def _flush() -> None:
@@ -85,12 +93,29 @@ def _flush() -> None:
 def _enter(home: Path) -> None:
     os.umask(0o077)
     home.mkdir(mode=0o700)
-    os.chdir(home)
-    os.environ["HOME"] = os.environ["TMPDIR"] = str(home)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
+
+
+def _begin(home: Path) -> None:
+    """Be ready for a task, whatever the one before has changed."""
+    os.chdir(home)
+    os.environ["HOME"] = os.environ["TMPDIR"] = str(home)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, "utf-8", "replace", closefd=False) for number in (1, 2))
     # Every child has the zygote's generator otherwise, and "random" numbers would be the same in every chunk.
     np.random.seed()  # noqa: NPY002 - the one that an author's np.random.normal() uses
+
+
+def _end(home: Path) -> bool:
+    """Take away what a task wrote; False when it has made that impossible."""
+    os.chdir("/")
+    try:
+        if any(home.iterdir()):
+            shutil.rmtree(home)
+            home.mkdir(mode=0o700)
+    except OSError:
+        return False
+    return True
 
 
 def _limit(settings: Settings) -> None:
@@ -118,31 +143,53 @@ def _data_now() -> int:
 
 
 def _serve(connection: socket.socket, home: Path, settings: Settings) -> int:
-    request = wire.receive(connection)
-    if request is None:
-        return 1
-    frame = _answer(request[1], settings)
-    _flush()
-    os.chdir("/")
-    shutil.rmtree(home, ignore_errors=True)
-    connection.sendall(frame)
+    """Answer a task, and those that follow it in its series; return the exit status."""
+    most_data = _data_now() + _MOST_GROWTH
+    for number in range(1, _MOST_TASKS + 1):
+        request = _next_task(connection, None if number == 1 else _STAYS_SECONDS)
+        if request is None:
+            return WENT
+        _begin(home)
+        head, result = _answer(request[1], settings)
+        _flush()
+        is_swept = _end(home)
+        may_stay = request[0].get("series") and head["problem"] is None and number < _MOST_TASKS
+        stays = bool(may_stay and is_swept and _left_nothing(most_data))
+        connection.sendall(wire.encode({**head, "stays": stays}, result))
+        if not stays:
+            break
     return 0
 
 
-def _answer(body: bytes, settings: Settings) -> bytes:
+def _next_task(connection: socket.socket, seconds: float | None) -> wire.Frame | None:
+    connection.settimeout(seconds)
+    try:
+        return wire.receive(connection)
+    except TimeoutError:
+        return None
+    finally:
+        connection.settimeout(None)
+
+
+def _left_nothing(most_data: int) -> bool:
+    """Say whether a task has left no thread, no process and little memory for the next one to meet."""
+    return threading.active_count() == 1 and not kernel.children() and _data_now() <= most_data
+
+
+def _answer(body: bytes, settings: Settings) -> wire.Frame:
     try:
         result = execute(body, settings.data)
     except TaskError as error:
-        return wire.encode(answer(problem_of(error)))
+        return answer(problem_of(error)), b""
     except FileNotFoundError as error:
         # It was cleared away between fetching and reading; the agent fetches it again.
         gone = DataUnavailable(
             f"The file {error} is not at the endpoint any more. Start the run again.", uri=str(error)
         )
-        return wire.encode(answer(problem_of(gone, retry=True)))
+        return answer(problem_of(gone, retry=True)), b""
     except OpenbeamError as error:
-        return wire.encode(answer(problem_of(EngineFault(error.message, **error.details))))
+        return answer(problem_of(EngineFault(error.message, **error.details))), b""
     except Exception as error:  # noqa: BLE001 - no fault of the author's is told as one of theirs
         print(error, file=sys.stderr)  # noqa: T201
-        return wire.encode(answer(problem_of(EngineFault(f"The engine failed: {type(error).__name__}: {error}"))))
-    return wire.encode(answer(None), result)
+        return answer(problem_of(EngineFault(f"The engine failed: {type(error).__name__}: {error}"))), b""
+    return answer(None), result

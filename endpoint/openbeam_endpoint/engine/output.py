@@ -49,6 +49,12 @@ class _Stream:
         del self._tail[:-_TAIL]
         return self.is_open
 
+    def begin(self) -> None:
+        """Forget what was read: what comes now is another task's."""
+        self._head.clear()
+        self._tail.clear()
+        self._size = 0
+
     def content(self) -> bytes:
         """Return what is kept, with a mark where something was left out."""
         left_out = self._size - len(self._head) - len(self._tail)
@@ -83,6 +89,11 @@ class Printed:
         for stream in self._streams:
             os.close(stream.sink)
             stream.sink = -1
+
+    def begin(self) -> None:
+        """Be the next task's."""
+        for stream in self._streams:
+            stream.begin()
 
     def take(self, ready: Iterable[object]) -> None:
         """Read those of the sources that are ready."""

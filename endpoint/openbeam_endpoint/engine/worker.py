@@ -1,5 +1,7 @@
 """What a Parsl worker does with a task: asks the zygote for a child, waits with the task's timeout, hands bytes back.
 
+A child that did a task of a series may stay for the next one: then nobody forks.
+
 Kept thin (a worker stays for the engine's life, and there are as many as cores) and closed to the author's code.
 """
 
@@ -11,8 +13,9 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from openbeam.errors import EngineFault, ResultRefused, TimedOut, WorkerKilled
 
@@ -21,7 +24,10 @@ from openbeam_endpoint.engine.output import Printed, add_to
 from openbeam_endpoint.engine.problems import Problem, answer, fault, problem_of
 from openbeam_endpoint.sandbox.settings import OUTPUT_TAIL
 
-__all__ = ["meet", "run"]
+__all__ = ["WENT", "meet", "run"]
+
+WENT: Final = 75
+"""Exit status of a child that stayed for a next task, and went when none came."""
 
 _READ: Final = 256 * 1024
 _LOOK: Final = 0.02
@@ -32,9 +38,9 @@ _LONGEST_STATUS: Final = 4096
 def run(task: bytes, zygote: str) -> bytes:
     """Return the frame that answers a ``run`` frame. Called by Parsl in a worker process."""
     for head, body in wire.Decoder().feed(task):
+        errand = _Errand(str(head["task"]), float(head["timeout"]), str(head.get("series", "")))
         try:
-            with _Errand(zygote, str(head["task"]), float(head["timeout"])) as errand:
-                return errand.run(body)
+            return errand.run(zygote, body)
         except OSError as error:
             return wire.encode(answer(fault(f"The engine could not start the task: {error}.")))
     return wire.encode(answer(fault("The engine got half a task.")))
@@ -59,41 +65,110 @@ def meet(_: bytes, folder: str, count: int, seconds: float) -> bytes:
     return str(os.getpid()).encode()
 
 
-class _Errand:
-    """One child: ``line`` to the zygote, ``wire`` to the child. Leaving it kills the child if there still is one."""
+class _Child:
+    """A child of the zygote: ``line`` to the zygote, ``wire`` to the child. Closing it kills the child."""
 
-    def __init__(self, zygote: str, task: str, seconds: float) -> None:
+    def __init__(self, zygote: str, task: str) -> None:
+        self.is_new = True
+        self.line = socket.socket(socket.AF_UNIX)
+        self.line.connect(zygote)
+        self.wire, theirs = socket.socketpair()
+        self.printed = Printed()
+        with theirs:
+            given = [theirs.fileno(), *self.printed.sinks]
+            socket.send_fds(self.line, [_named(task)], given)
+        self.printed.hand_over()
+
+    def goes_on(self, task: str) -> bool:
+        """Have the child, which stayed, named another task's; False when it went meanwhile, or the task is stopped."""
+        self.is_new = False
+        self.printed.begin()
+        self.line.settimeout(_GRACE)
+        try:
+            self.line.sendall(_named(task))
+            return "go" in json.loads(self.line.recv(_LONGEST_STATUS) or b"{}")
+        except OSError:
+            return False
+        finally:
+            self.line.settimeout(None)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.wire.close()
+        self.line.close()
+        self.printed.close()
+
+
+def _named(task: str) -> bytes:
+    return json.dumps({"task": task}).encode()
+
+
+class _Stayed:
+    """The child that stays with this worker for the next task of a series."""
+
+    def __init__(self) -> None:
+        self._series = ""
+        self._child: _Child | None = None
+
+    def take(self, series: str, task: str) -> _Child | None:
+        """Return it, if it stayed for this series and is still there; any other is sent away."""
+        child, self._child = self._child, None
+        if child is None:
+            return None
+        if series == self._series and child.goes_on(task):
+            return child
+        child.close()
+        return None
+
+    def keep(self, series: str, child: _Child) -> None:
+        """Let a child stay."""
+        self._series, self._child = series, child
+
+
+_stayed: Final = _Stayed()
+
+
+class _WentMeanwhile(Exception):
+    """The child that stayed left while its next task was on the way."""
+
+
+class _Errand:
+    """One task and the child that does it."""
+
+    def __init__(self, task: str, seconds: float, series: str) -> None:
+        self._task = task
+        self._series = series
         self._seconds = seconds
         self._end = time.monotonic() + seconds
-        self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(zygote)
-        self._wire, theirs = socket.socketpair()
-        self._printed = Printed()
-        with theirs:
-            given = [theirs.fileno(), *self._printed.sinks]
-            socket.send_fds(self._line, [json.dumps({"task": task}).encode()], given)
-        self._printed.hand_over()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._wire.close()
-        self._line.close()
-        self._printed.close()
-
-    def run(self, body: bytes) -> bytes:
+    def run(self, zygote: str, body: bytes) -> bytes:
         """Return the answer's frame."""
+        child = _stayed.take(self._series, self._task)
+        if child is not None:
+            with suppress(_WentMeanwhile):
+                return self._run_in(child, body)
+        return self._run_in(_Child(zygote, self._task), body)
+
+    def _run_in(self, child: _Child, body: bytes) -> bytes:
+        self._child, self._wire, self._line, self._printed = child, child.wire, child.line, child.printed
+        stays = False
         try:
-            return self._signed(*self._outcome(body))
+            head, result = self._outcome(body)
+            stays = bool(head.pop("stays", False))
+            return self._signed(head, result)
         except EngineFault as error:
             # Only the author's code can have written to the child's socket out of turn.
             spoiled = ResultRefused(f"The function spoiled its result: {error}", **error.details)
             return self._signed(answer(problem_of(spoiled)))
+        finally:
+            if stays:
+                _stayed.keep(self._series, child)
+            else:
+                child.close()
 
     def _outcome(self, body: bytes) -> wire.Frame:
         try:
-            self._send(wire.encode({"op": "run"}, body))
+            self._send(wire.encode({"op": "run", "series": self._series}, body))
             frame = self._receive()
         except TimeoutError:
             self._await_end()
@@ -156,6 +231,8 @@ class _Errand:
         status: Any = json.loads(data)["status"] if data else None
         if not isinstance(status, int):
             return fault("The engine could not start the task.")
+        if status == WENT and not self._child.is_new:
+            raise _WentMeanwhile
         if status >= 0:
             return problem_of(WorkerKilled("The function ended its own process.", signal=None, status=status))
         number = -status

@@ -2,7 +2,8 @@
 
 A worker connects, sends ``{"task"}`` with the socket that the child shall talk through and the pipes that it shall
 print to, and listens. It hears
-``{"status"}`` (as ``subprocess`` counts it: negative for a signal) when the child has ended. When the worker hangs up,
+``{"status"}`` (as ``subprocess`` counts it: negative for a signal) when the child has ended. A worker whose child stays
+for the next task of a series says ``{"task"}`` on the same line, and hears ``{"go"}``. When the worker hangs up,
 or the engine cancels the task, the child is killed, and with it whatever it left behind. One child is always forked
 ahead, so that the next task need not wait for a fork.
 
@@ -123,12 +124,30 @@ class _Zygote:
             self._request(self._lines.pop(descriptor))
         elif descriptor in self._children:
             child = self._children[descriptor]
+            if descriptor != child.ended and self._goes_on(child):
+                return
             # Ended or hung up on: a kill does no harm to the ended.
             _kill(child.pid)
             if descriptor == child.ended:
                 self._bury(child)
             else:
                 self._poll.unregister(descriptor)
+
+    def _goes_on(self, child: _Child) -> bool:
+        """Give a child that stayed its next task; False when the worker has hung up, or the task is stopped."""
+        if child.line is None:
+            return False
+        try:
+            task = str(json.loads(child.line.recv(_LONGEST_REQUEST))["task"])
+        except (ValueError, LookupError, TypeError, OSError):
+            return False
+        if task in self._cancelled:
+            return False
+        # From here on a stop that was meant for the task before does not meet this one.
+        child.task = task
+        self._control.sendall(wire.encode({"op": "running", "task": task}))
+        _tell(child.line, {"go": True})
+        return True
 
     def _request(self, line: socket.socket) -> None:
         data, descriptors, _, _ = socket.recv_fds(line, _LONGEST_REQUEST, _GIVEN)
@@ -156,7 +175,7 @@ class _Zygote:
         socket.send_fds(child.leash, [b"x"], given)
         child.task, child.line = task, line
         self._children[line.fileno()] = child
-        self._poll.modify(line, select.EPOLLRDHUP)
+        self._poll.modify(line, select.EPOLLIN | select.EPOLLRDHUP)
         self._control.sendall(wire.encode({"op": "running", "task": task}))
 
     def _fork(self) -> _Child:

@@ -60,6 +60,8 @@ class LeasedTask(Model):
     """Base64 of the function's code: source text, or a pickle. The agent hashes it for its allow-list."""
     body: str
     """Base64 of a ``CallBody``, ``ChunkBody`` or ``InspectBody`` in JSON."""
+    series: Annotated[str, StringConstraints(max_length=64)] = ""
+    """Tasks of one series (a person's calls of one function) may follow each other in one process."""
 
 
 class LeaseReply(Model):

@@ -17,6 +17,7 @@ from openbeam_service.access import barred_users
 from openbeam_service.database import now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.endpoints.policy import why_not
+from openbeam_service.identity.secret import digest
 from openbeam_service.registry.models import FunctionRow
 from openbeam_service.registry.source import code_of
 from openbeam_service.runs import cache
@@ -197,6 +198,7 @@ def _envelope(task: TaskRow, lease: Lease, source: str, run: RunRow | None) -> L
         files=[] if task.kind is TaskKind.call else [task.file],
         code=base64.b64encode(code).decode("ascii"),
         body=base64.b64encode(body.model_dump_json().encode()).decode("ascii"),
+        series=digest(f"{task.user_id} {task.function_id}") if task.kind is TaskKind.call else "",
     )
 
 
