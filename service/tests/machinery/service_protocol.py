@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from joserfc.jwk import ECKey
+from openbeam.errors import Conflict
 from openbeam.models import (
     DatasetSpec,
     EndpointSpec,
@@ -22,6 +23,8 @@ from openbeam.models import (
     ResultsRequest,
     Role,
     Run,
+    RunAgain,
+    RunFilter,
     RunSubmit,
     TaskOutcome,
 )
@@ -157,10 +160,17 @@ class Site:
         """Cancel a run."""
         self.backend.cancel_run(self.caller, run_id)
 
+    def resubmit(self, run_id: str) -> list[str]:
+        """Go on with what a run lacks; return the new run's id, or nothing when it lacks nothing or has not ended."""
+        try:
+            return [self.backend.resubmit_run(self.caller, run_id, RunAgain()).id]
+        except Conflict:
+            return []
+
     def runs(self) -> list[Run]:
         """Return all runs as people see them."""
         with self.sessions() as db:
-            return shown_runs(db, list_runs(db, self.caller))
+            return shown_runs(db, list_runs(db, self.caller, RunFilter()))
 
     def histograms(self, run_id: str) -> str:
         """Return the histograms of a run."""

@@ -99,6 +99,19 @@ class Protocol(RuleBasedStateMachine):
         with self.site.away(*(["remove", "finish"] if is_queue_away else [])):
             self.site.cancel(self.runs[run % len(self.runs)])
 
+    @precondition(lambda self: 0 < len(self.runs) < MOST_RUNS)
+    @rule(run=which)
+    def resubmit(self, run: int) -> None:
+        """Go on with a run; what has ended stays as it is, and the new one ends with an exact account as well."""
+        self.site.gather()
+        old = self.runs[run % len(self.runs)]
+        (before,) = [one for one in self.site.runs() if one.id == old]
+        again = self.site.resubmit(old)
+        assert bool(again) == (before.state in FINAL_RUN_STATES - {RunState.complete})
+        (after,) = [one for one in self.site.runs() if one.id == old]
+        assert not again or after == before
+        self.runs += again
+
     # ------------------------------------------------------------------------------------------ agents
     @rule(endpoint=endpoints, want=st.integers(1, 4))
     def take(self, endpoint: int, want: int) -> None:
