@@ -50,6 +50,8 @@ log = structlog.get_logger()
 
 _GOODBYE_SECONDS: Final = 1.5
 _END_SECONDS: Final = 3.0
+_SWITCH_SECONDS: Final = 0.0005
+"""How long a thread may compute while the event loop waits: Python's 5 ms are most of what a short task takes."""
 _LEAST_PREFETCH: Final = 2
 _MOST_PACKAGES: Final = 2_000
 
@@ -216,6 +218,7 @@ def run(folder: Folder, *, quiet: bool = False) -> None:
 
     """
     with folder.alone(), Diary.kept(folder.state_path) as diary:
+        sys.setswitchinterval(_SWITCH_SECONDS)
         configure_log(folder.log_path, quiet=quiet)
         config = folder.config()
         isolation = choose_isolation(config.isolation)
