@@ -182,3 +182,24 @@ def test_endpoints_are_governed_from_the_command_line(openbeam: Any, wire: Any) 
     assert _asked(wire)[2]["labels"] == {"site": "desy", "room": "12"}
     openbeam(wire.url, "endpoints", "decline", "lab", "--note", "Too small.")
     assert _asked(wire)[2] == {"approve": False, "note": "Too small."}
+
+
+def test_a_deprecated_analysis_says_so_in_one_line(openbeam: Any, wire: Any) -> None:
+    account = {"events_expected": 1, "events_processed": 1, "chunks": 1, "chunks_done": 1}
+    provenance = {
+        "function": "z_mumu@3", "function_id": "f-id", "sha256": "0", "dataset": "cms", "doi": None, "params": {},
+        "endpoint": "lab", "environment": None,
+    }  # fmt: skip
+    run = {
+        "id": "r", "state": "complete", "account": account, "seconds": {}, "provenance": provenance, "created": NOW,
+        "notices": ["z_mumu@3 is deprecated: It was wrong. Use z_mumu@4 instead."],
+    }  # fmt: skip
+    wire.on("POST /runs", wire.reply(run))
+    wire.on("GET /runs/r", wire.reply(run))
+    wire.on("GET /runs/r/histograms", wire.reply({}))
+    update = json.dumps({"run": run, "histograms": {}})
+    wire.on("GET /runs/r/events", wire.stream(f"event: end\nid: 1\ndata: {update}\n\n".encode()))
+    done = openbeam(wire.url, "run", "z_mumu", "--dataset", "cms", "--json")
+    assert done.returncode == 0
+    assert "warning: z_mumu@3 is deprecated: It was wrong. Use z_mumu@4 instead." in done.stderr.splitlines()
+    assert ".py" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from typer.exceptions import TyperException
 from openbeam import __version__
 from openbeam.cli import classes, endpoints, functions, identity, running, tokens, work
 from openbeam.cli.audit import audit
-from openbeam.cli.screen import diagnostics, fail, rows
+from openbeam.cli.screen import diagnostics, fail, plain, rows
 from openbeam.client import Client
 from openbeam.errors import OpenbeamError
 from openbeam.models import Layout
@@ -169,6 +170,11 @@ def _end(error: BaseException) -> int:
     return 1
 
 
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """Show what the client warns of as a sentence: where in its source it does so concerns nobody here."""
+    sys.stderr.write(f"warning: {plain(message)}\n")
+
+
 def run_app(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 when it did not work out, 2 when it was typed wrong."""
     for stream in (sys.stdout, sys.stderr):
@@ -176,7 +182,9 @@ def run_app(arguments: list[str] | None = None) -> int:
             # A terminal without Unicode shows question marks, not an error.
             stream.reconfigure(errors="replace")
     try:
-        code = app(arguments, standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = app(arguments, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python must not complain about it at exit either.
