@@ -1,0 +1,116 @@
+"""Runs as those see them who watch: updates grow and end, and go on where a watcher was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from service_analyses import (
+    chunks,
+    finish,
+    publish,
+    publish_datasets,
+    size,
+    submit,
+    wait,
+    watch,
+)
+from service_kit import ANALYSIS, Agent, Machine, chunk_result, total
+
+
+@pytest.fixture(scope="module")
+def agent(machine: Machine, operator: httpx.Client) -> Agent:
+    return machine.agent(operator, "runs")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published(operator: httpx.Client) -> None:
+    publish(operator, "spectrum")
+    publish_datasets(operator)
+
+
+@pytest.fixture
+def analysis(operator: httpx.Client, unique: Callable[[str], str]) -> str:
+    """Return the name of an analysis that the chunk cache knows nothing of."""
+    name = unique("fresh")
+    publish(operator, name, f"{ANALYSIS}# {name}\n")
+    return name
+
+
+def test_live_updates_grow_and_end(operator: httpx.Client, agent: Agent, analysis: str) -> None:
+    run = submit(operator, analysis)
+    held = chunks(agent, 4)
+    events = watch(operator, f"/runs/{run['id']}/events")
+    sums = []
+    _, name, first = next(events)
+    assert (name, first["run"]["state"]) == ("update", "running")
+    for task in held:
+        assert agent.give(task, chunk_result(size(task)))
+        while not sums or sums[-1] < 10_000 * (len(set(sums)) + 0):
+            _, name, data = next(events)
+            sums.append(total(data["histograms"]) if data["histograms"] else 0)
+            assert sums[-1] == data["run"]["account"]["events_processed"]
+            if sums[-1] and sums.count(sums[-1]) == 1:
+                break
+    while name != "end":
+        _, name, data = next(events)
+    assert (data["run"]["state"], total(data["histograms"])) == ("complete", 40_000)
+    assert next(events, None) is None
+    assert sums == sorted(sums)
+
+
+def test_a_watcher_goes_on_where_it_was(operator: httpx.Client, agent: Agent, analysis: str) -> None:
+    run = submit(operator, analysis)
+    path = f"/runs/{run['id']}/events"
+    held = chunks(agent, 4)
+    watcher = watch(operator, path)
+    seen = [next(watcher)]
+    watcher.close()
+    for task in held:
+        assert agent.give(task, chunk_result(size(task)))
+        time.sleep(0.1)
+    wait(operator, run["id"])
+    late = list(watch(operator, path))
+    assert [name for _, name, _ in late] == ["end"]
+    rest = list(watch(operator, path, **{"Last-Event-ID": seen[0][0]}))
+    assert rest[-1][1] == "end"
+    assert total(rest[-1][2]["histograms"]) == 40_000
+
+
+def test_a_running_run_is_resumed_without_a_gap(operator: httpx.Client, agent: Agent, analysis: str) -> None:
+    run = submit(operator, analysis)
+    path = f"/runs/{run['id']}/events"
+    held = chunks(agent, 4)
+    watcher = watch(operator, path)
+    last_id, _, _ = next(watcher)
+    watcher.close()
+    for task in held[:3]:
+        assert agent.give(task, chunk_result(size(task)))
+        time.sleep(0.2)
+    again = watch(operator, path, **{"Last-Event-ID": last_id})
+    sums = []
+    while not sums or sums[-1] < 30_000:
+        update_id, _, data = next(again)
+        assert tuple(map(int, update_id.split("-"))) > tuple(map(int, last_id.split("-")))
+        last_id = update_id
+        sums.append(total(data["histograms"]) if data["histograms"] else 0)
+    assert {10_000, 20_000, 30_000} <= set(sums)
+    assert agent.give(held[3], chunk_result(size(held[3])))
+    assert [name for _, name, _ in again][-1] == "end"
+
+
+def test_a_ticket_opens_one_run_to_a_browser(
+    machine: Machine, operator: httpx.Client, agent: Agent, analysis: str
+) -> None:
+    run = finish(operator, agent, submit(operator, analysis)["id"])
+    other = finish(operator, agent, submit(operator, analysis)["id"])
+    url = operator.post(f"/runs/{run['id']}/ticket", json={}).json()["url"]
+    with httpx.Client() as browser:
+        ((_, name, _),) = watch(browser, url)
+        assert name == "end"
+        assert browser.get(url.replace(run["id"], other["id"])).status_code == 401
+        assert browser.get(url + "x").status_code == 401
+        assert browser.get(url.partition("?")[0]).status_code == 401
+    assert machine.person("nosy").get(f"/runs/{run['id']}/events").status_code == 404
