@@ -33,8 +33,9 @@ def run(service: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return command
 
 
-def test_init_keeps_what_is_there_and_nothing_is_readable_by_others(service: Any, run: Run) -> None:
-    home = service.home.root
+def test_init_keeps_what_is_there_and_nothing_is_readable_by_others(tmp_path: Path, run: Run) -> None:
+    home = tmp_path / "home"
+    assert run(home, "init")[0] == 0
     secrets = [*(home / "keys").iterdir(), home / "tokens" / "operator", home / "setup-link"]
     before = {path: path.read_bytes() for path in secrets}
     assert {path.name for path in before} == {
@@ -46,7 +47,7 @@ def test_init_keeps_what_is_there_and_nothing_is_readable_by_others(service: Any
         "operator",
         "setup-link",
     }
-    status, said, problems = run(home, "init", OPENBEAM_URL=service.url)
+    status, said, problems = run(home, "init")
     assert (status, problems) == (0, "")
     assert (home / "setup-link").read_text().strip() in said
     assert {path: path.read_bytes() for path in secrets} == before
