@@ -183,7 +183,7 @@ def run_app(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes the rest as it comes
             code = app(arguments, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -22,7 +22,8 @@ def list_functions(db: Session, caller: Principal, asked: FunctionQuery) -> Sequ
     """Return the latest version that the caller may see of every function that fits: best first, else by name."""
     newest = FunctionRow.version.desc()
     rank = func.row_number().over(partition_by=(FunctionRow.owner_id, FunctionRow.name), order_by=newest)
-    latest = select(FunctionRow.id, rank.label("rank")).where(visible_functions(caller)).subquery()
+    visible = select(FunctionRow.id, rank.label("rank")).where(visible_functions(caller))
+    latest = visible.cte("latest").prefix_with("MATERIALIZED")
     query = select(FunctionRow).join(latest, latest.c.id == FunctionRow.id).where(latest.c.rank == 1)
     order: list[ColumnElement[object]] = []
     if asked.search.strip():

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import DDL, Float, Select, String, Subquery, column, event, select, table, text
+from sqlalchemy import CTE, DDL, Float, Select, String, column, event, select, table, text
 from sqlalchemy.orm import Session, undefer_group
 
 from openbeam_service.registry.models import FunctionRow
@@ -125,7 +125,7 @@ _ENTRY: Final = {"sqlite": _lists, "postgresql": _document}
 _ASKED: Final = {"sqlite": ('"{}"*', " "), "postgresql": ("'{}':*", " & ")}
 
 
-def matches(db: Session, asked: str) -> Subquery | None:
+def matches(db: Session, asked: str) -> CTE | None:
     """Return what fits, with its ``rank``: the higher the better. None for a text without any words."""
     found = words(asked)[:_MAX_ASKED]
     if not found:
@@ -133,4 +133,5 @@ def matches(db: Session, asked: str) -> Subquery | None:
     dialect = db.get_bind().dialect.name
     term, between = _ASKED[dialect]
     query = text(_FIND[dialect]).bindparams(asked=between.join(term.format(word) for word in found))
-    return query.columns(column("function_id", String), column("rank", Float)).subquery()
+    # Looked up once, and not again for each function that it is joined with.
+    return query.columns(column("function_id", String), column("rank", Float)).cte("found").prefix_with("MATERIALIZED")
