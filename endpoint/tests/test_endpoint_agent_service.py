@@ -184,7 +184,8 @@ def test_a_service_that_restarts_is_waited_for_and_loses_nothing(site: Site, run
     site.serve()
     assert [operator.get_result(task) for task in tasks] == [2.0, 2.0, 2.0]
     until(lambda: running.says("the service answers again"))
-    assert len([line for line in running.lines if "does not answer" in line]) == 1
+    # Once, or twice when a closing service still answers one of the agent's two polls after the other has broken off.
+    assert len([line for line in running.lines if "does not answer" in line]) in {1, 2}
 
 
 # ---------------------------------------------------------------------------------------------------- ends
