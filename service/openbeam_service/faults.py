@@ -32,6 +32,7 @@ from openbeam.errors import (
 from pydantic import BaseModel
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -154,6 +155,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IntegrityError, _meanwhile)
+    app.add_exception_handler(StaleDataError, _meanwhile)
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(OperationalError, _away)
     app.add_exception_handler(NoConnection, _away)

@@ -69,7 +69,8 @@ def test_a_running_service_has_nothing_bad(service: Any) -> None:
     assert {one.what: one.said for one in found.values() if one.level is Level.bad} == {}
     well = {"home", "database", "queue", "service", "portal", "clock", "tls"}
     assert {what for what, one in found.items() if one.level is Level.ok} >= well
-    assert found["administrator"].advice
+    # Other tests may have made one at this service; without one, it says what to do.
+    assert bool(found["administrator"].advice) is (found["administrator"].level is not Level.ok)
 
 
 def test_the_command_has_a_line_each_and_an_exit_status(service: Any) -> None:
