@@ -310,18 +310,24 @@ class Engine:
             case Beat():
                 self._beat = now
             case Running(task=number):
-                self._progress = now
-                run = self._runs.get(number)
-                if run is not None and run.started is None:
-                    run.started = now
-                    if run.on_running is not None:
-                        self._tell(run, run.on_running)
+                self._note_start(number, now)
             case Done(task=number):
+                if head.worker:
+                    # Word of its start goes another way inside the engine, and may come after this.
+                    self._note_start(number, now)
                 self._progress = now
                 worker = f"{head.worker} of {self.mark}" if head.worker else ""
                 self._settle(number, replace(_reply(head, body), worker=worker, printed=head.printed))
             case Fault(message=message):
                 raise EngineFault(message)
+
+    def _note_start(self, number: str, now: float) -> None:
+        self._progress = now
+        run = self._runs.get(number)
+        if run is not None and run.started is None:
+            run.started = now
+            if run.on_running is not None:
+                self._tell(run, run.on_running)
 
     def _check(self, now: float) -> None:
         """Raise ``EngineFault`` when the engine lives and does not work: from here it is all the same."""

@@ -173,13 +173,14 @@ def cutflow(events: int) -> dict[str, Any]:
 
 @dataclass
 class StandIn:
-    """A service with a catalog, whose runs take ``pace`` seconds a step."""
+    """A service with a catalog, whose runs take ``pace`` seconds a step, and do not end while it is ``held``."""
 
     functions: dict[str, Function] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     records: dict[str, tuple[Run, float]] = field(default_factory=dict)
     fixed: dict[str, tuple[Run, dict[str, Any]]] = field(default_factory=dict)
     pace: float = 0.2
+    held: bool = False
     steps: tuple[int, ...] = (300, 900, 1500, 2304)
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     url: str = ""
@@ -230,7 +231,7 @@ class StandIn:
         if run_id not in self.records:
             raise UnknownRun.among(run_id, [])
         run, began = self.records[run_id]
-        step = min(int((time.monotonic() - began) / self.pace), len(self.steps) - 1)
+        step = min(int((time.monotonic() - began) / self.pace), len(self.steps) - 1 - self.held)
         processed, last = self.steps[step], step == len(self.steps) - 1
         account = run.account.model_copy(update={"events_processed": processed})
         state = RunState.complete if last else RunState.running

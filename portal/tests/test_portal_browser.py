@@ -84,18 +84,20 @@ def opened(context: BrowserContext, url: str) -> Page:
     return page
 
 
-def run_to_end(page: Page) -> None:
-    """Press Run and wait for the last event."""
+def run_to_end(page: Page, portal: Any) -> None:
+    """Press Run, see it running, and wait for the last event."""
+    portal.service.held = True
     page.get_by_role("button", name=words.RUN, exact=True).click()
     figure = page.get_by_test_id("live-histogram")
     expect(figure).to_have_attribute("data-state", "running", timeout=TEN_SECONDS)
+    portal.service.held = False
     expect(figure).to_have_attribute("data-state", "complete", timeout=TEN_SECONDS)
 
 
 def test_a_figure_fills_and_can_be_read_and_kept(context: BrowserContext, portal: Any) -> None:
     page = opened(context, f"{portal.url}/analysis?function=z_mumu&min_pt=10.5")
     expect(page.get_by_test_id("live-histogram")).to_have_attribute("data-state", "empty")
-    run_to_end(page)
+    run_to_end(page, portal)
     figure = page.get_by_test_id("live-histogram")
     expect(figure).to_have_attribute("data-events", "2304")
     expect(page.get_by_test_id("account")).to_have_text("2,304 of 2,304 events")
@@ -128,7 +130,7 @@ def test_a_figure_fills_and_can_be_read_and_kept(context: BrowserContext, portal
     assert "opposite charge,768" in download.value.path().read_text()
 
     # Whoever looks at the second histogram wants to see what a setting does to it.
-    run_to_end(page)
+    run_to_end(page, portal)
     expect(figure.get_by_text("opposite charge")).to_be_visible()
 
 
@@ -150,7 +152,7 @@ def test_a_link_carries_settings_and_run(context: BrowserContext, portal: Any) -
     page = opened(context, f"{portal.url}/analysis?function=z_mumu")
     page.get_by_role("radio", name="both").or_(page.get_by_role("button", name="both")).first.click()
     page.wait_for_url("**charge=both**")
-    run_to_end(page)
+    run_to_end(page, portal)
     page.wait_for_url("**run=**")
     again = opened(context, page.url)
     expect(again.get_by_test_id("live-histogram")).to_have_attribute("data-state", "complete", timeout=TEN_SECONDS)
@@ -165,7 +167,7 @@ def test_a_card_leads_to_its_analysis_and_a_run_to_its_figure(context: BrowserCo
     # The whole card is the link, not its title alone.
     page.mouse.click(box["x"] + box["width"] - 12, box["y"] + box["height"] - 12)
     page.wait_for_url("**/analysis?function=z_mumu**")
-    run_to_end(page)
+    run_to_end(page, portal)
     page.get_by_role("link", name=words.MY_RUNS).click()
     page.get_by_role("link", name="Z to two muons").first.click()
     page.wait_for_url("**/analysis?function=z_mumu**run=**")
@@ -176,7 +178,7 @@ def test_on_a_phone_the_figure_fits_and_comes_into_view(chromium: Browser, porta
     context = chromium.new_context(viewport={"width": 400, "height": 800}, color_scheme="dark")
     context.add_cookies(cookies(portal.url))
     page = opened(context, f"{portal.url}/analysis?function=z_mumu")
-    run_to_end(page)
+    run_to_end(page, portal)
     figure = page.get_by_test_id("live-histogram")
     expect(figure).to_be_in_viewport()
     box = figure.bounding_box()

@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import hist
@@ -145,8 +146,13 @@ NOTHING = Picture({})
 
 
 def silent_ones() -> list[psutil.Process]:
-    """Return the processes that never answer."""
-    return [child for child in psutil.Process().children() if SILENT[-1] in child.cmdline()]
+    """Return the processes that never answer, those left out that are ending."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if SILENT[-1] in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_a_figure_that_takes_too_long_is_given_up_and_its_process_killed() -> None:
