@@ -39,11 +39,12 @@ __all__ = ["Gatherer", "Sum"]
 
 PAUSE_SECONDS: Final = 0.05
 """Between two updates of one run."""
+SHARE: Final = 3
+"""One run may keep a thread busy one part in so many of the time: large histograms take long to add up."""
 
 _THREADS: Final = 2
 _AT_ONCE: Final = 64
 _LOOKS: Final = 3
-_SHARE: Final = 3
 # Results are noted a moment before their transaction ends, so what is new is looked for a little before the last one.
 _OVERLAP: Final = timedelta(seconds=3)
 _log = structlog.get_logger("openbeam.gather")
@@ -149,9 +150,8 @@ class Gatherer:
                 except Exception:  # noqa: BLE001  it is logged, and one run must not stop the others
                     # The sweeper touches every run that has not ended: this is tried again.
                     _log.exception("a run could not be gathered", run=run_id)
-                # Large histograms take long to add up: one run may keep a thread busy a third of the time.
                 busy = time.monotonic() - started
-                await asyncio.sleep(max(PAUSE_SECONDS, _SHARE * busy) - busy)
+                await asyncio.sleep(max(PAUSE_SECONDS, SHARE * busy) - busy)
                 if run_id not in self._again:
                     return
         finally:

@@ -251,6 +251,7 @@ def test_each_chunk_counts_once_and_every_run_ends(site: Site, monkeypatch: pyte
     monkeypatch.setattr(lost, "GRACE", lost.GRACE * 0)
     monkeypatch.setattr(queue, "IN_TRANSIT_SECONDS", 0.0)
     monkeypatch.setattr(gather, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(gather, "SHARE", 1)
     run_state_machine_as_test(
         lambda: Protocol(site),
         settings=settings(
