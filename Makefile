@@ -8,6 +8,8 @@ compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 	--no-emit-index-url --no-emit-find-links --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) \
 	--no-emit-package openbeam --no-emit-package openbeam-datasets -o $(1)
 
+# Tests wait for processes a third of the time.
+TEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 FUZZ_EXAMPLES ?= 100
 FUZZ_SEED ?= 1
 
@@ -38,7 +40,7 @@ up: install  ## start everything on this machine and run the main job; Ctrl-C st
 
 test: install  ## run the whole test suite
 	@tests/install-debian
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not system"
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup -m "not system"
 
 test-system: install  ## tests that need root, Docker or a server from Debian
 	@tests/install-debian
