@@ -4,6 +4,9 @@
 
     select(FunctionRow).where(visible_functions(caller), FunctionRow.name == name)
 
+Predicates are kept for callers who come again: to build one takes longer than to ask SQLite. They name the caller and
+hold nothing that the database says of them.
+
 Admins see all. Everybody else sees what is public, their own, or shared with a class that they are in; what they do not
 see does not exist for them.
 """
@@ -11,6 +14,7 @@ see does not exist for them.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from openbeam.models import ClassRole, EndpointUsers, Visibility
 from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
@@ -46,7 +50,10 @@ __all__ = [
     "visible_tasks",
 ]
 
+_kept = lru_cache(maxsize=1_000)
 
+
+@_kept
 def visible_functions(caller: Principal) -> ColumnElement[bool]:
     """Functions that the caller may read and run: none that was deleted."""
     shared = select(FunctionShareRow.function_id).where(FunctionShareRow.class_id.in_(classes_of(caller.user_id)))
@@ -113,6 +120,7 @@ def visible_endpoints(caller: Principal) -> ColumnElement[bool]:
     return and_(EndpointRow.closed.is_(None), true() if caller.is_admin else seen)
 
 
+@_kept
 def usable_endpoints(caller: Principal) -> ColumnElement[bool]:
     """Endpoints that the caller may send tasks to: those they see, unless its owner keeps it for fewer people."""
     return and_(visible_endpoints(caller), _within_policy(caller.user_id))
@@ -148,6 +156,7 @@ def _within_policy(user_id: str) -> ColumnElement[bool]:
     return or_(EndpointRow.users == EndpointUsers.all, EndpointRow.owner_id == user_id, in_class)
 
 
+@_kept
 def visible_tasks(caller: Principal) -> ColumnElement[bool]:
     """Tasks that the caller may look at."""
     return _own(TaskRow.user_id == caller.user_id, caller)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from openbeam import __version__
@@ -53,18 +53,19 @@ _DESCRIPTION: Final = "Beam time for everyone: publish functions, run analyses o
 _OPEN_ROUTERS: Final = (reference.router, health.router)
 """For everybody, so counted by address; the others count their callers."""
 _API_ROUTERS: Final = (
+    tasks.router,
+    agent.router,
+    runs.router,
     identity.router,
     token_routes.router,
     classes.router,
     endpoints.router,
     environments.router,
     registry.router,
-    tasks.router,
-    agent.router,
-    runs.router,
     audit.router,
     quotas.router,
 )
+"""What is asked most comes first: routes are tried in turn."""
 
 
 @asynccontextmanager
@@ -145,12 +146,12 @@ def create_app(settings: Settings) -> FastAPI:
     _set_state(app, settings)
     _add_guards(app, settings)
     faults.register(app)
-    api = APIRouter(prefix=API, responses={"default": {"model": faults.Problem, "description": "An error."}})
-    for router in _OPEN_ROUTERS:
-        api.include_router(router, dependencies=[Depends(bounded)])
+    # Not in a router of their own: each level of routers tries all routes once more.
+    answers: dict[int | str, dict[str, Any]] = {"default": {"model": faults.Problem, "description": "An error."}}
     for router in _API_ROUTERS:
-        api.include_router(router)
-    app.include_router(api)
+        app.include_router(router, prefix=API, responses=answers)
+    for router in _OPEN_ROUTERS:
+        app.include_router(router, prefix=API, responses=answers, dependencies=[Depends(bounded)])
     app.include_router(oauth.router, responses={"default": {"description": "An error, or a page that explains it."}})
     app.include_router(consent.router)
     app.include_router(signin.router)

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.database.base import now
 from openbeam_service.identity.models import GrantRow
@@ -19,6 +19,7 @@ __all__ = ["PREFIX", "Granted", "find", "grant", "is_live", "renew", "revoke", "
 
 PREFIX: Final = "obr_"
 """How a refresh token starts."""
+_WITH_USER: Final = (joinedload(GrantRow.user),)
 _log = structlog.get_logger("openbeam.identity")
 
 
@@ -100,8 +101,8 @@ def _take_away(db: Session, which: ColumnElement[bool]) -> None:
 
 
 def is_live(db: Session, grant_id: str | None, *, user_id: str, client_id: str) -> bool:
-    """Tell whether an access token's grant is still there."""
-    row = db.get(GrantRow, grant_id) if grant_id else None
+    """Tell whether an access token's grant is still there. Its user is loaded with it."""
+    row = db.get(GrantRow, grant_id, options=_WITH_USER) if grant_id else None
     return row is not None and row.expires > now() and (row.user_id, row.client_id) == (user_id, client_id)
 
 

@@ -79,6 +79,8 @@ class PersonalTokenRow(Base):
     created: Mapped[datetime] = mapped_column(default=now)
     last_used: Mapped[datetime | None]
 
+    user: Mapped[UserRow] = relationship()
+
 
 class OAuthClientRow(Base):
     """A program that may ask for tokens: the portal (with a secret), people's own (none), an agent (with a key)."""
@@ -98,6 +100,8 @@ class OAuthClientRow(Base):
     scopes: Mapped[list[str]]
     active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime] = mapped_column(default=now)
+
+    owner: Mapped[UserRow | None] = relationship()
 
 
 class AuthorizationCodeRow(Base):
@@ -159,6 +163,8 @@ class GrantRow(Base):
     auth_time: Mapped[datetime]
     created: Mapped[datetime] = mapped_column(default=now)
     expires: Mapped[datetime] = mapped_column(index=True)
+
+    user: Mapped[UserRow] = relationship()
 
 
 class SetupLinkRow(Base):

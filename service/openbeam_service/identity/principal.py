@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from openbeam.errors import NotAllowed, NotSignedIn
 from openbeam.models import Role
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.identity import tokens
 from openbeam_service.identity.grants import is_live
@@ -32,6 +32,8 @@ __all__ = ["Principal", "acting", "authenticate", "bounded", "optional_principal
 _bearer: Final = HTTPBearer(
     auto_error=False, description="An access token of this service, or a personal token `obp_…`."
 )
+
+_WITH_OWNER: Final = (joinedload(OAuthClientRow.owner),)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def acting(user: UserRow, client_id: str) -> Principal:
 
 
 def _person(db: Session, user_id: str, scopes: Iterable[str], client_id: str) -> Principal:
+    # It came with the token or the grant: no statement of its own.
     user = db.get(UserRow, user_id)
     if user is None or not user.active:
         _refuse("This account is closed. Ask an administrator.")
@@ -79,14 +82,14 @@ def _person(db: Session, user_id: str, scopes: Iterable[str], client_id: str) ->
 
 def _bearer_of_jwt(db: Session, keys: IssuerKeys, token: str) -> Principal:
     claims = keys.verify_access_token(token)
-    client = db.get(OAuthClientRow, claims.client_id)
+    client = db.get(OAuthClientRow, claims.client_id, options=_WITH_OWNER)
     if client is None or not client.active:
         _refuse("The program that holds this token is not registered any more. Register it again.")
     if client.owner_id is None:
         if not is_live(db, claims.sid, user_id=claims.sub, client_id=client.id):
             _refuse("This sign-in has been ended. Sign in again.")
         return _person(db, claims.sub, claims.scopes, client.id)
-    owner = db.get(UserRow, client.owner_id)
+    owner = client.owner
     if claims.sub != client.id or owner is None or not owner.active:
         _refuse("The owner of this endpoint has no open account. Ask an administrator.")
     scopes = frozenset({AGENT_SCOPE}).intersection(claims.scopes)

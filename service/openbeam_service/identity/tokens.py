@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from openbeam_service.database.base import now
 from openbeam_service.identity.models import PersonalTokenRow, UserRow
@@ -22,6 +22,7 @@ MOST: Final = 100
 """Tokens that a person may make for themselves."""
 _NOTED_EVERY: Final = timedelta(minutes=5)
 """How coarse ``last_used`` is: a write at every call would cost more than the call."""
+_WITH_USER: Final = (joinedload(PersonalTokenRow.user),)
 
 
 def issue(
@@ -55,9 +56,9 @@ def count(db: Session, user_id: str) -> int:
 
 
 def find(db: Session, token: str) -> PersonalTokenRow | None:
-    """Return the row of a token that is well-formed, known and not expired."""
+    """Return the row of a token that is well-formed, known and not expired, with its user."""
     row_id, _, secret = token.removeprefix(PREFIX).partition("_")
-    row = db.get(PersonalTokenRow, row_id)
+    row = db.get(PersonalTokenRow, row_id, options=_WITH_USER)
     if row is None or not same(secret, row.secret_hash) or row.expires <= now():
         return None
     return row

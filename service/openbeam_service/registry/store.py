@@ -10,7 +10,7 @@ from typing import Final
 
 from openbeam.errors import Conflict, InvalidInput, UnknownDataset, UnknownFile, UnknownFunction
 from openbeam.models import DataFile, Dataset, DatasetSpec, FunctionSpec, Sharing, Visibility
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer_group
 
 from openbeam_service.access import visible_datasets, visible_files, visible_functions
@@ -37,6 +37,7 @@ __all__ = [
 MAX_LISTED: Final = 1_000
 """Datasets in one answer."""
 
+_ID: Final = re.compile(r"[0-9a-f-]{36}")
 _REF: Final = re.compile(r"(?P<name>[^@]*)(?:@(?P<version>[0-9]{1,9}|latest))?")
 _UPLOAD: Final = "openbeam://files/"
 _PLACES: Final = ("root://", "pypi://", _UPLOAD)
@@ -100,22 +101,24 @@ def find_function(db: Session, caller: Principal, ref: str) -> FunctionRow:
         Names the nearest names, or the versions that there are.
 
     """
-    visible = visible_functions(caller)
+    visible, body = visible_functions(caller), undefer_group("body")
+    if _ID.fullmatch(ref):
+        row = db.scalar(select(FunctionRow).options(body).where(visible, FunctionRow.id == ref))
+        if row is not None:
+            return row
     match = _REF.fullmatch(ref)
     name, version = (match["name"], match["version"]) if match else (ref, None)
     brief = select(FunctionRow.id, FunctionRow.owner_id, FunctionRow.version, UserRow.name).join(UserRow)
-    found = db.execute(brief.where(visible, or_(FunctionRow.id == ref, FunctionRow.name == name))).all()
+    found = db.execute(brief.where(visible, FunctionRow.name == name)).all()
     if not found:
         known = db.scalars(select(FunctionRow.name).where(visible).distinct())
         raise UnknownFunction.among(ref, known)
-    if any(row[0] == ref for row in found):
-        return db.get_one(FunctionRow, ref, options=[undefer_group("body")])
     owner_id = min(found, key=lambda row: (row[1] != caller.user_id, row[3] != OPERATOR, row[3]))[1]
     versions = {number: function_id for function_id, owner, number, _ in found if owner == owner_id}
     wanted = int(version) if version and version != "latest" else max(versions)
     if wanted not in versions:
         raise UnknownFunction.among(ref, [f"{name}@{number}" for number in sorted(versions, reverse=True)])
-    return db.get_one(FunctionRow, versions[wanted], options=[undefer_group("body")])
+    return db.get_one(FunctionRow, versions[wanted], options=[body])
 
 
 # ------------------------------------------------------------------------------------------------ datasets

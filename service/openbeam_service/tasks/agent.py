@@ -43,7 +43,8 @@ async def lease(request: Request, agent: Agent, wanted: LeaseRequest) -> LeaseRe
     """Return up to ``want`` tasks as soon as there is one, or none after ``wait`` seconds."""
     backend: Backend = request.app.state.backend
     endpoint_id = _endpoint(agent)
-    await run_in_threadpool(backend.presence.seen, endpoint_id, wanted.status)
+    if backend.presence.is_news(endpoint_id, wanted.status):
+        await run_in_threadpool(backend.presence.seen, endpoint_id, wanted.status)
     deadline = time.monotonic() + wanted.wait
     tasks: list[LeasedTask] = []
     with queue_answers(), backend.presence.polling(endpoint_id):

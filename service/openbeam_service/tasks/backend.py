@@ -42,6 +42,7 @@ from openbeam_service.runs.live import Live
 from openbeam_service.runs.models import RunRow
 from openbeam_service.tasks import calls, cancel, lost, store
 from openbeam_service.tasks.leasing import lend
+from openbeam_service.tasks.models import TaskRow
 from openbeam_service.tasks.notify import Notifier
 from openbeam_service.tasks.presence import Presence
 from openbeam_service.tasks.push import Push
@@ -92,7 +93,7 @@ class Backend:
         """Add a call and put it into its queue; raises as ``calls.add_call`` does."""
         with self.sessions() as db:
             added = calls.add_call(db, caller, submit, self._roles)
-            shown = store.shown_task(store.find_task(db, caller, added.ids[0]))
+            shown = store.shown_task(db.get_one(TaskRow, added.ids[0]))
             db.commit()
         self._dispatch_calls(added)
         return shown

@@ -29,12 +29,16 @@ class Presence:
         self._written: dict[str, tuple[EndpointStatus, float]] = {}
         self._polling: Counter[str] = Counter()
 
+    def is_news(self, endpoint_id: str, status: EndpointStatus) -> bool:
+        """Tell whether there is anything to write down."""
+        last, when = self._written.get(endpoint_id, (None, 0.0))
+        return last != status or time.monotonic() - when >= _FRESH_SECONDS
+
     def seen(self, endpoint_id: str, status: EndpointStatus) -> None:
         """Note that an endpoint's agent has called."""
-        last, when = self._written.get(endpoint_id, (None, 0.0))
-        moment = time.monotonic()
-        if last == status and moment - when < _FRESH_SECONDS:
+        if not self.is_news(endpoint_id, status):
             return
+        moment = time.monotonic()
         with self._sessions.begin() as db:
             values = {"status": status.model_dump(mode="json"), "last_seen": now()}
             db.execute(update(EndpointRow).where(EndpointRow.id == endpoint_id).values(**values))
