@@ -5,18 +5,17 @@ Every answer is either the shape that was asked for or an error of ``openbeam.er
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from openbeam import __version__
-from openbeam.checks import error_of
-from openbeam.errors import InvalidInput, OpenbeamError, ServiceFault, ServiceUnavailable
+from openbeam.checks import error_of, json_bytes
+from openbeam.errors import OpenbeamError, ServiceFault, ServiceUnavailable
 from openbeam.login import Bearer, find_token
 from openbeam.models import MAX_WAIT
 from openbeam.places import service_url, trusts_environment
@@ -25,6 +24,8 @@ from openbeam.session import Session
 __all__ = ["Transport", "poll"]
 
 T = TypeVar("T")
+Body: TypeAlias = BaseModel | Mapping[str, Any] | bytes
+"""What becomes JSON, or is JSON already."""
 
 API = "/api/v1"
 
@@ -49,18 +50,10 @@ def poll(ask: Callable[[float], T], done: Callable[[T], bool], timeout: float | 
         time.sleep(min(max(_SHORTEST_POLL - (now - asked), 0.0), end - now))
 
 
-def _json_bytes(body: BaseModel | Mapping[str, Any] | bytes) -> bytes:
+def _content(body: Body) -> bytes:
     if isinstance(body, bytes):
         return body
-    data = body.model_dump() if isinstance(body, BaseModel) else body
-    try:
-        text = json.dumps(data, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"This cannot travel as JSON: {error}. Use numbers, text, lists and dicts.") from error
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput("The text holds characters that are not Unicode.") from error
+    return json_bytes(body.model_dump() if isinstance(body, BaseModel) else body)
 
 
 class Transport:
@@ -90,20 +83,17 @@ class Transport:
         request = {"params": known, "timeout": self.timeout + wait}
         return self._read(shape, self._send_again("GET", path, **request))
 
-    def post(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any] | bytes) -> T:
-        """Return the answer to a POST of JSON (which bytes are already) as ``shape``."""
-        headers = {"Content-Type": "application/json"}
-        return self._read(shape, self._send("POST", path, content=_json_bytes(body), headers=headers))
+    def post(self, shape: type[T], path: str, body: Body) -> T:
+        """Return the answer to a POST of JSON as ``shape``."""
+        return self._write("POST", shape, path, body)
 
-    def patch(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any]) -> T:
+    def patch(self, shape: type[T], path: str, body: Body) -> T:
         """Return the answer to a PATCH of JSON as ``shape``."""
-        headers = {"Content-Type": "application/json"}
-        return self._read(shape, self._send("PATCH", path, content=_json_bytes(body), headers=headers))
+        return self._write("PATCH", shape, path, body)
 
-    def put(self, shape: type[T], path: str, body: BaseModel | Mapping[str, Any]) -> T:
+    def put(self, shape: type[T], path: str, body: Body) -> T:
         """Return the answer to a PUT of JSON as ``shape``."""
-        headers = {"Content-Type": "application/json"}
-        return self._read(shape, self._send("PUT", path, content=_json_bytes(body), headers=headers))
+        return self._write("PUT", shape, path, body)
 
     def delete(self, path: str) -> None:
         """Send a DELETE, and leave what it answers."""
@@ -144,6 +134,10 @@ class Transport:
             f"Openbeam's service at {self.url} does not answer. Start it with `make up`, or set OPENBEAM_URL.",
             url=self.url,
         )
+
+    def _write(self, method: str, shape: type[T], path: str, body: Body) -> T:
+        headers = {"Content-Type": "application/json"}
+        return self._read(shape, self._send(method, path, content=_content(body), headers=headers))
 
     def _send_again(self, method: str, path: str, **request: Any) -> httpx.Response:
         for pause in _PAUSES:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from openbeam.checks import task_error
-from openbeam.errors import TaskError
+from openbeam.checks import no_result
+from openbeam.models import Task
 from openbeam.states import TaskState
 
-if TYPE_CHECKING:
-    from openbeam.executor.board import Board
-    from openbeam.models import Task
-
 __all__ = ["TaskFuture"]
+
+
+class _Keeper(Protocol):
+    """Knows the tasks of futures, and stops them: the board."""
+
+    def id_of(self, future: TaskFuture, /) -> str | None: ...
+
+    def cancel(self, future: TaskFuture, /) -> bool: ...
 
 
 class TaskFuture(Future[Any]):
     """One call. It is pending until the service says that its task has ended."""
 
-    def __init__(self, board: Board, call: bytes = b"", task_id: str | None = None) -> None:
+    def __init__(self, board: _Keeper, call: bytes = b"", task_id: str | None = None) -> None:
         super().__init__()
         self.call = call
         """The call in JSON, until it has been sent."""
@@ -60,10 +64,8 @@ class TaskFuture(Future[Any]):
             self.withdraw()
         elif task.state is TaskState.success:
             self.take(result=task.result)
-        elif task.error is not None:
-            self.take(error=task_error(task.error))
         else:
-            self.take(error=TaskError("The task failed, and the service does not know why.", task_id=task.id))
+            self.take(error=no_result(task))
 
     def take(self, *, result: Any = None, error: BaseException | None = None) -> None:
         """Be done with a result or an error, unless it was cancelled."""

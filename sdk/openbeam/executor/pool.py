@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import json
 import sys
 import threading
 import uuid
@@ -14,8 +13,9 @@ from concurrent import futures
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from openbeam.checks import json_bytes, too_large
 from openbeam.client import Client
-from openbeam.errors import InvalidInput, TooLarge, UnknownTask
+from openbeam.errors import InvalidInput, UnknownTask
 from openbeam.executor.board import Board
 from openbeam.executor.code import Code, Runnable
 from openbeam.executor.future import TaskFuture
@@ -190,19 +190,9 @@ class Executor(futures.Executor):
     # -------------------------------------------------------------------------------------------- inside
     def _encoded(self, ref: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         call = {"function": ref, "endpoint": self._endpoint, "args": args, "kwargs": kwargs}
-        try:
-            encoded = json.dumps(call, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidInput(
-                f"The arguments cannot travel as JSON: {error}. Use numbers, text, lists and dicts.", field="args"
-            ) from error
+        encoded = json_bytes(call, "The arguments", field="args")
         if len(encoded) > MAX_PAYLOAD + _AROUND:
-            raise TooLarge(
-                f"The arguments have {len(encoded):,} bytes; at most {MAX_PAYLOAD:,} are possible. "
-                "Send less, or upload a file.",
-                limit=MAX_PAYLOAD,
-                size=len(encoded),
-            )
+            raise too_large(len(encoded))
         return encoded
 
     def _start(self) -> None:
