@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
+from openbeam.errors import NotAllowed
 from openbeam.models import ClassRole, EndpointUsers, Visibility
 from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
 from sqlalchemy.orm import Session
@@ -32,6 +33,7 @@ from openbeam_service.tasks.models import ACTIVE_STATES, TaskRow
 
 __all__ = [
     "barred_users",
+    "check_own",
     "managed_classes",
     "own_endpoints",
     "own_functions",
@@ -69,6 +71,19 @@ def own_functions(caller: Principal) -> ColumnElement[bool]:
     """Functions that the caller may share, deprecate and delete."""
     own = true() if caller.is_admin else FunctionRow.owner_id == caller.user_id
     return and_(FunctionRow.deleted.is_(None), own)
+
+
+def check_own(db: Session, row: FunctionRow | EndpointRow, own: ColumnElement[bool], called: str) -> None:
+    """Let only its owner, or an administrator, change what the caller sees.
+
+    Raises
+    ------
+    NotAllowed
+        Names the owner.
+
+    """
+    if not db.scalar(select(exists().where(type(row).id == row.id, own))):
+        raise NotAllowed(f"{called} belongs to {row.owner.name}, who alone may change it.", owner=row.owner.name)
 
 
 def own_tokens(caller: Principal) -> ColumnElement[bool]:

@@ -6,28 +6,25 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
-from openbeam.errors import InvalidInput, OpenbeamError
+from openbeam.errors import OpenbeamError
 from openbeam.models import Role
-from openbeam.models.classes import JoinCode
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from openbeam_service.classes import store as classes
+from openbeam_service.classes.codes import typed_code
 from openbeam_service.database import Db
-from openbeam_service.identity.browser import check_form, form_token, signed_in
+from openbeam_service.identity.browser import check_form, form_page, signed_in
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.scopes import ROLE_SCOPES
 from openbeam_service.identity.upstream import store
 from openbeam_service.limits import Door, address_of
-from openbeam_service.pages import page
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 Form = Annotated[Received, Depends(received)]
-_CODE: TypeAdapter[str] = TypeAdapter(JoinCode)
 
 
 def _person(request: Request, db: Session) -> UserRow | None:
@@ -50,17 +47,15 @@ def _page(request: Request, db: Session, user: UserRow, error: OpenbeamError | N
     linked = store.identities(db, user)
     known = {one.issuer for one in linked}
     others = {} if user.role is Role.pupil else settings.providers
-    return page(
+    return form_page(
         request,
         "account",
-        error.status if error else 200,
-        token=form_token(request),
+        error,
         user=user,
         is_pupil=user.role is Role.pupil,
         classes=classes.listed(db, settings, _caller(user), limit=100, offset=0),
         linked=[(one.id, labels.get(one.issuer, one.issuer)) for one in linked],
         others=[(name, one.label) for name, one in others.items() if one.issuer not in known],
-        error=str(error) if error else "",
     )
 
 
@@ -80,18 +75,11 @@ def join(request: Request, db: Db, form: Form) -> Response:
         return _to_sign_in()
     try:
         request.app.state.limits.spend(Door.join_code, address_of(request))
-        classes.join(db, _caller(user), _code(fields), request.app.state.settings)
+        classes.join(db, _caller(user), typed_code(fields.get("code", "")), request.app.state.settings)
     except OpenbeamError as error:
         db.rollback()
         return _page(request, db, user, error)
     return RedirectResponse("/account", 303)
-
-
-def _code(fields: dict[str, str]) -> str:
-    try:
-        return _CODE.validate_python(fields.get("code", ""))
-    except ValidationError:
-        raise InvalidInput("A class code has eight letters and digits, like ABCD-EFGH.", field="code") from None
 
 
 @router.post("/account/unlink")

@@ -8,12 +8,16 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from openbeam.models.classes import CODE_ALPHABET
+from openbeam.errors import InvalidInput
+from openbeam.models.classes import CODE_ALPHABET, JoinCode, Nickname
+from pydantic import TypeAdapter, ValidationError
 
-__all__ = ["make_code", "make_key", "spaced"]
+__all__ = ["make_code", "make_key", "spaced", "typed_code", "typed_nickname"]
 
 _CODE_LENGTH: Final = 8
 _KEY_LENGTH: Final = 10
+_CODE: Final[TypeAdapter[str]] = TypeAdapter(JoinCode)
+_NICKNAME: Final[TypeAdapter[str]] = TypeAdapter(Nickname)
 
 
 def _random(length: int) -> str:
@@ -34,3 +38,35 @@ def spaced(code: str) -> str:
     """Return a code as people read it: ``ABCD-EFGH``, ``ABCDE-FGHJK``."""
     half = len(code) // 2
     return f"{code[:half]}-{code[half:]}"
+
+
+def typed_code(text: str) -> str:
+    """Return a join code that somebody typed as it is kept.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be one.
+
+    """
+    return _typed(_CODE, text, "code", "A class code has eight letters and digits, like ABCD-EFGH.")
+
+
+def typed_nickname(text: str) -> str:
+    """Return a nickname that somebody typed.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be one.
+
+    """
+    what = "A nickname has letters, digits, spaces and . ' - _, at most 40, and begins with a letter or digit."
+    return _typed(_NICKNAME, text, "nickname", what)
+
+
+def _typed(adapter: TypeAdapter[str], text: str, field: str, what: str) -> str:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError:
+        raise InvalidInput(what, field=field) from None

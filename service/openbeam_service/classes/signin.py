@@ -8,15 +8,13 @@ import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from openbeam.errors import InvalidInput, OpenbeamError, TooMany
-from openbeam.models.classes import JoinCode, Nickname
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from openbeam_service.audit.store import note
 from openbeam_service.classes import pupils, store
-from openbeam_service.classes.codes import spaced
+from openbeam_service.classes.codes import spaced, typed_code, typed_nickname
 from openbeam_service.database import Db
-from openbeam_service.identity.browser import check_form, form_token, onward, sign_in
+from openbeam_service.identity.browser import check_form, form_page, onward, sign_in
 from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.limits import Door, address_of
 from openbeam_service.pages import page
@@ -28,39 +26,18 @@ Form = Annotated[Received, Depends(received)]
 _log = structlog.get_logger("openbeam.identity")
 _LONGEST: Final = 40
 
-_CHECKS: Final[dict[str, tuple[TypeAdapter[str], str]]] = {
-    "code": (TypeAdapter(JoinCode), "A class code has eight letters and digits, like ABCD-EFGH."),
-    "nickname": (
-        TypeAdapter(Nickname),
-        "A nickname has letters, digits, spaces and . ' - _, at most 40, and begins with a letter or digit.",
-    ),
-}
-
 
 def _class_page(request: Request, fields: dict[str, str], error: OpenbeamError | None = None) -> Response:
     """Show the form, with what was typed; ``key`` among the fields says that somebody wanted to come back."""
-    answer = page(
+    return form_page(
         request,
         "class",
-        error.status if error else 200,
-        token=form_token(request),
+        error,
         next=fields.get("next", ""),
         code=fields.get("code", "")[:_LONGEST],
         nickname=fields.get("nickname", "")[:_LONGEST],
         back="key" in fields,
-        error=str(error) if error else "",
     )
-    if isinstance(error, TooMany) and "retry_after" in error.details:
-        answer.headers["Retry-After"] = str(error.details["retry_after"])
-    return answer
-
-
-def _checked(fields: dict[str, str], name: str) -> str:
-    adapter, what = _CHECKS[name]
-    try:
-        return adapter.validate_python(fields.get(name, ""))
-    except ValidationError:
-        raise InvalidInput(what, field=name) from None
 
 
 @router.get("/login/class")
@@ -82,7 +59,7 @@ def join(request: Request, db: Db, form: Form) -> Response:
 
 def _joined(request: Request, db: Session, fields: dict[str, str]) -> Response:
     request.app.state.limits.spend(Door.join_code, address_of(request))
-    code, nickname = _checked(fields, "code"), _checked(fields, "nickname")
+    code, nickname = typed_code(fields.get("code", "")), typed_nickname(fields.get("nickname", ""))
     row = store.the_open_class(db, code, request.app.state.settings)
     user, key = pupils.join(db, row, nickname)
     _log.info("pupil joined", user=user.name, **{"class": row.id})

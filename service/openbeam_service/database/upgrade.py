@@ -70,7 +70,7 @@ def check_schema(engine: Engine) -> None:
         _log.warning("the database does not answer", problem=str(error.orig).strip())
         return
     if current is not None and current > newest:
-        raise InvalidInput(f"The database is of a newer Openbeam (schema {current}). Install that one.", schema=current)
+        raise _newer(current)
     if current != newest:
         message = f"The database has schema {current or 'none'}, this program needs {newest}. "
         raise InvalidInput(f"{message}Run `openbeam-service upgrade`.", schema=current, needed=newest)
@@ -91,7 +91,9 @@ def pending(engine: Engine) -> list[str]:
     if current is None:
         return known
     if current not in known:
-        raise InvalidInput(
-            f"The database is of a newer Openbeam (schema {current}). Install that one.", revision=current
-        )
+        raise _newer(current)
     return known[: known.index(current)]
+
+
+def _newer(schema: str) -> InvalidInput:
+    return InvalidInput(f"The database is of a newer Openbeam (schema {schema}). Install that one.", schema=schema)

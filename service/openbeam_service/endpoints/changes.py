@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openbeam.errors import Conflict, NotAllowed
+from openbeam.errors import Conflict
 from openbeam.models import (
     ApprovalDecision,
     ApprovalState,
@@ -10,30 +10,15 @@ from openbeam.models import (
     Sharing,
     Visibility,
 )
-from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from openbeam_service.access import own_endpoints
 from openbeam_service.audit.store import note
 from openbeam_service.database import now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.sharing import classes_to_share_with
 
-__all__ = ["change", "check_own", "decide", "remove", "revoke_key", "share"]
-
-
-def check_own(db: Session, caller: Principal, row: EndpointRow) -> None:
-    """Let only its owner, or an administrator, change an endpoint that the caller sees.
-
-    Raises
-    ------
-    NotAllowed
-        Names the owner.
-
-    """
-    if not db.scalar(select(exists().where(EndpointRow.id == row.id, own_endpoints(caller)))):
-        raise NotAllowed(f"Endpoint {row.name!r} belongs to {row.owner.name}, who alone may change it.")
+__all__ = ["change", "decide", "remove", "revoke_key", "share"]
 
 
 def change(db: Session, caller: Principal, row: EndpointRow, wanted: EndpointChange) -> None:

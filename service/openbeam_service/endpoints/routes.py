@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Path, Request, Response, Security, status
 from openbeam.models import ApprovalDecision, Endpoint, EndpointChange, EndpointSpec, Sharing
 
-from openbeam_service.access import visible_endpoints
+from openbeam_service.access import check_own, own_endpoints, visible_endpoints
 from openbeam_service.database import Db
 from openbeam_service.endpoints import changes, store
 from openbeam_service.endpoints.models import EndpointRow
@@ -54,7 +54,7 @@ def get_endpoint(request: Request, db: Db, caller: Reader, ref: Ref) -> Endpoint
 
 def _own(db: Db, caller: Principal, ref: str) -> EndpointRow:
     row = store.find(db, visible_endpoints(caller), caller, ref)
-    changes.check_own(db, caller, row)
+    check_own(db, row, own_endpoints(caller), f"Endpoint {row.name!r}")
     return row
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from openbeam.errors import NotAllowed
+from fastapi.responses import Response
+from openbeam.errors import NotAllowed, OpenbeamError
 from sqlalchemy.orm import Session
 
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.oauth.adapter import Received
 from openbeam_service.identity.secret import digest
+from openbeam_service.pages import page
 
 __all__ = [
     "SESSION_COOKIE",
     "SESSION_SECONDS",
     "check_form",
+    "form_page",
     "form_token",
     "onward",
     "safe_next",
@@ -54,6 +57,15 @@ def signed_in(request: Request, db: Session) -> tuple[UserRow, datetime] | None:
 def form_token(request: Request) -> str:
     """Return the token that this browser's forms carry, against forms of other sites."""
     return str(request.session.setdefault("form", secrets.token_urlsafe(16)))
+
+
+def form_page(request: Request, name: str, error: OpenbeamError | None = None, /, **values: Any) -> Response:
+    """Return the page ``name``, which has a form; after an error it says what was wrong."""
+    status, said = (error.status, str(error)) if error else (200, "")
+    answer = page(request, name, status, token=form_token(request), error=said, **values)
+    if error and "retry_after" in error.details:
+        answer.headers["Retry-After"] = str(error.details["retry_after"])
+    return answer
 
 
 def is_form_token(request: Request, token: str) -> bool:

@@ -14,12 +14,12 @@ from openbeam.errors import Conflict, InvalidInput, OpenbeamError, TooMany
 from openbeam_service.audit.store import note
 from openbeam_service.database import Db
 from openbeam_service.identity import passwords, store
-from openbeam_service.identity.browser import check_form, form_token, onward, sign_in, signed_in
+from openbeam_service.identity.browser import check_form, form_page, onward, sign_in, signed_in
 from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.identity.oauth.server import AuthorizationServer
 from openbeam_service.limits import Door, address_of
-from openbeam_service.pages import message, page
+from openbeam_service.pages import message
 
 __all__ = ["router"]
 
@@ -30,16 +30,8 @@ _log = structlog.get_logger("openbeam.identity")
 
 # ------------------------------------------------------------------------------------------------ sign-in
 def _sign_in_page(request: Request, target: str, name: str = "", error: OpenbeamError | None = None) -> Response:
-    return page(
-        request,
-        "login",
-        error.status if error else 200,
-        token=form_token(request),
-        next=target,
-        name=name,
-        providers=[(way, one.label) for way, one in request.app.state.settings.providers.items()],
-        error=str(error) if error else "",
-    )
+    providers = [(way, one.label) for way, one in request.app.state.settings.providers.items()]
+    return form_page(request, "login", error, next=target, name=name, providers=providers)
 
 
 def _note_failure(request: Request, db: Db, user: UserRow | None) -> None:
@@ -68,9 +60,7 @@ async def login(request: Request, db: Db, form: Form) -> Response:
         await run_in_threadpool(limits.spend, Door.sign_in, name, address)
     except TooMany as error:
         _log.warning("sign-in refused", user=name, address=address)
-        refused = _sign_in_page(request, target, name, error)
-        refused.headers["Retry-After"] = str(error.details["retry_after"])
-        return refused
+        return _sign_in_page(request, target, name, error)
     user: UserRow | None = await run_in_threadpool(store.find_user, db, name)
     right = await passwords.verify(user.password_hash if user and user.active else None, fields.get("password", ""))
     if user is None or not right:
@@ -115,7 +105,7 @@ def logout_page(request: Request, db: Db, form: Form) -> Response:
     now = signed_in(request, db)
     if now is None:
         return message(request, "You are signed out", "", href=target, label="Go to the portal")
-    return page(request, "logout", token=form_token(request), name=now[0].called)
+    return form_page(request, "logout", name=now[0].called)
 
 
 @router.post("/logout")
@@ -133,15 +123,7 @@ def _link_is_gone(request: Request) -> Response:
 
 
 def _set_up_page(request: Request, name: str = "", error: OpenbeamError | None = None) -> Response:
-    return page(
-        request,
-        "setup",
-        error.status if error else 200,
-        token=form_token(request),
-        name=name,
-        min_length=passwords.MIN_LENGTH,
-        error=str(error) if error else "",
-    )
+    return form_page(request, "setup", error, name=name, min_length=passwords.MIN_LENGTH)
 
 
 @router.get("/setup/{secret}")

@@ -12,7 +12,7 @@ from openbeam.models import ClassRole, Quota, QuotaRule, QuotaUse, Role, TaskKin
 from openbeam.states import RunState
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from openbeam_service.classes.models import MemberRow, classes_of
 from openbeam_service.database import now
@@ -100,23 +100,19 @@ def _limits(db: Session, caller: Principal, roles: Mapping[Role, QuotaRule]) -> 
             yield _Limits(f"the class {row.group.name}", row.rule, select(MemberRow.user_id).where(*members))
 
 
-def _among(column: InstrumentedAttribute[str], limits: _Limits) -> ColumnElement[bool]:
-    return column.in_(limits.people)
-
-
 def _runs(db: Session, limits: _Limits) -> int:
-    active = (_among(RunRow.user_id, limits), RunRow.state.in_({RunState.planning, RunState.running}))
+    active = (RunRow.user_id.in_(limits.people), RunRow.state.in_({RunState.planning, RunState.running}))
     return db.scalar(select(func.count()).select_from(RunRow).where(*active)) or 0
 
 
 def _tasks(db: Session, limits: _Limits, most: int) -> int:
-    active = (_among(TaskRow.user_id, limits), TaskRow.state.in_(ACTIVE_STATES), TaskRow.kind == TaskKind.call)
+    active = (TaskRow.user_id.in_(limits.people), TaskRow.state.in_(ACTIVE_STATES), TaskRow.kind == TaskKind.call)
     some = select(TaskRow.id).where(*active).limit(most + 1).subquery()
     return db.scalar(select(func.count()).select_from(some)) or 0
 
 
 def _cpu(db: Session, limits: _Limits) -> QuotaUse:
-    recent = (_among(UsageRow.user_id, limits), UsageRow.hour > _hour(now()) - _DAY)
+    recent = (UsageRow.user_id.in_(limits.people), UsageRow.hour > _hour(now()) - _DAY)
     used, first = db.execute(select(func.sum(UsageRow.cpu), func.min(UsageRow.hour)).where(*recent)).one()
     frees = first + _DAY if first is not None else None
     return QuotaUse(used=round(used or 0.0, 3), limit=limits.rule.cpu_seconds, frees=frees)

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from openbeam.errors import Conflict, InvalidInput, NotAllowed
+from openbeam.errors import Conflict, InvalidInput
 from openbeam.models import CodeFormat, Deprecate, Sharing, Visibility
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from openbeam_service.access import own_functions
 from openbeam_service.audit.store import note
 from openbeam_service.database import now
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.models import FunctionRow
 from openbeam_service.registry.sharing import check_public, classes_to_share_with
 
-__all__ = ["check_own", "delete", "deprecate", "share", "undeprecate"]
-
-
-def check_own(db: Session, caller: Principal, row: FunctionRow) -> None:
-    """Let only its owner, or an administrator, change a function that the caller sees.
-
-    Raises
-    ------
-    NotAllowed
-        Names the owner.
-
-    """
-    if not db.scalar(select(exists().where(FunctionRow.id == row.id, own_functions(caller)))):
-        raise NotAllowed(f"{row.ref} belongs to {row.owner.name}, who alone may change it.", owner=row.owner.name)
+__all__ = ["delete", "deprecate", "share", "undeprecate"]
 
 
 def share(db: Session, caller: Principal, row: FunctionRow, sharing: Sharing) -> None:

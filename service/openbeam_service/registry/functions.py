@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response, Security, status
 from openbeam.errors import InvalidInput
 from openbeam.models import Deprecate, Function, FunctionPage, FunctionQuery, FunctionSpec, FunctionSummary, Sharing
 
+from openbeam_service.access import check_own, own_functions
 from openbeam_service.database import Db
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.registry import changes, store
@@ -27,7 +28,7 @@ _SAME: Final[dict[int | str, Any]] = {200: {"description": "It was there already
 
 def _own(db: Db, caller: Principal, ref: str) -> FunctionRow:
     row = store.find_function(db, caller, ref)
-    changes.check_own(db, caller, row)
+    check_own(db, row, own_functions(caller), row.ref)
     return row
 
 

@@ -15,14 +15,14 @@ from openbeam.errors import InvalidInput, OpenbeamError, TooMany
 from openbeam_service.audit.store import note
 from openbeam_service.database import Db
 from openbeam_service.guards import pages_policy
-from openbeam_service.identity.browser import check_form, form_token, signed_in
+from openbeam_service.identity.browser import check_form, form_page, signed_in
 from openbeam_service.identity.models import DeviceCodeRow, OAuthClientRow, UserRow
 from openbeam_service.identity.oauth.adapter import Received, received
 from openbeam_service.identity.oauth.device import decide, pending
 from openbeam_service.identity.principal import acting
 from openbeam_service.identity.scopes import SCOPE_WORDS, cap
 from openbeam_service.limits import Door
-from openbeam_service.pages import message, page
+from openbeam_service.pages import message
 
 __all__ = ["ask", "router"]
 
@@ -35,9 +35,7 @@ def _question(request: Request, user: UserRow, client: OAuthClientRow, scope: st
     """Show who asks for what."""
     granted = cap(scope.split(), user.role)
     words = [text for name, text in SCOPE_WORDS.items() if name in granted]
-    return page(
-        request, "consent", token=form_token(request), name=user.called, client=client.name, words=words, **more
-    )
+    return form_page(request, "consent", name=user.called, client=client.name, words=words, **more)
 
 
 def ask(request: Request, user: UserRow, asked: Any) -> Response:
@@ -53,17 +51,7 @@ def ask(request: Request, user: UserRow, asked: Any) -> Response:
 
 # ------------------------------------------------------------------------------------------------ device
 def _code_page(request: Request, code: str = "", error: OpenbeamError | None = None) -> Response:
-    answer = page(
-        request,
-        "device",
-        error.status if error else 200,
-        token=form_token(request),
-        code=code,
-        error=str(error) if error else "",
-    )
-    if isinstance(error, TooMany):
-        answer.headers["Retry-After"] = str(error.details["retry_after"])
-    return answer
+    return form_page(request, "device", error, code=code)
 
 
 def _to_login(code: str) -> Response:
