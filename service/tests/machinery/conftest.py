@@ -26,8 +26,9 @@ from redis.retry import Retry
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from service_analyses import publish, publish_datasets
 from service_bench import Bench, make_bench
-from service_kit import Machine
+from service_kit import ANALYSIS, Agent, Machine
 
 
 def _free_port() -> int:
@@ -88,6 +89,27 @@ def machine(
 @pytest.fixture(scope="session")
 def operator(machine: Machine) -> httpx.Client:
     return machine.client(machine.token)
+
+
+@pytest.fixture(scope="module")
+def agent(request: pytest.FixtureRequest, machine: Machine, operator: httpx.Client) -> Agent:
+    """Return the agent of an endpoint that everybody sees; the module says its name as ``ENDPOINT``."""
+    return machine.agent(operator, request.module.ENDPOINT)
+
+
+@pytest.fixture(scope="module")
+def published(operator: httpx.Client) -> None:
+    """Publish the analysis ``spectrum``, and the datasets that it may run over."""
+    publish(operator, "spectrum")
+    publish_datasets(operator)
+
+
+@pytest.fixture
+def analysis(operator: httpx.Client, unique: Callable[[str], str]) -> str:
+    """Return the name of an analysis that the chunk cache knows nothing of."""
+    name = unique("fresh")
+    publish(operator, name, f"{ANALYSIS}# {name}\n")
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -66,13 +66,13 @@ def watch(client: httpx.Client, path: str, **headers: str) -> Iterator[tuple[str
                 fields[name] = value
 
 
-def chunks(agent: Agent, number: int) -> list[Any]:
+def chunks(agent: Agent, number: int, offsets: Mapping[str, list[int]] = OFFSETS) -> list[Any]:
     """Lease until so many chunks are held, answering looks into files."""
     held: list[Any] = []
     while len(held) < number:
         for task in agent.lease(want=number - len(held)):
             if task.kind == "inspect":
-                assert agent.give(task, agent.compute(task, OFFSETS))
+                assert agent.give(task, agent.compute(task, offsets))
             else:
                 held.append(task)
     return held

@@ -16,11 +16,7 @@ from service_kit import PLAIN, Agent, Machine, body
 
 Unique = Callable[[str], str]
 Follow = Callable[..., "Follower"]
-
-
-@pytest.fixture(scope="module")
-def agent(machine: Machine, operator: httpx.Client) -> Agent:
-    return machine.agent(operator, "batches")
+ENDPOINT = "batches"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,7 +27,7 @@ def function(operator: httpx.Client) -> None:
 
 
 def _call(*args: Any, **more: Any) -> dict[str, Any]:
-    return {"function": "twice", "endpoint": "batches", "args": args, **more}
+    return {"function": "twice", "endpoint": ENDPOINT, "args": args, **more}
 
 
 def _batch(client: httpx.Client, calls: list[dict[str, Any]], group: str, first: int = 0) -> httpx.Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,17 +15,14 @@ from openbeam.states import RunState, TaskState
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.tasks import lost
 from redis import ConnectionError as QueueAway
+from service_analyses import chunks, size
 from service_bench import Bench
 from service_kit import ANALYSIS, PLAIN, Agent, Machine, chunk_result, total
 from sqlalchemy import select
 
 FILE = {"uri": "root://eos.example//cancel.root", "size": 1000, "checksum": "adler32:000000ca"}
 OFFSETS = {FILE["checksum"]: [0, 40_000]}
-
-
-@pytest.fixture(scope="module")
-def agent(machine: Machine, operator: httpx.Client) -> Agent:
-    return machine.agent(operator, "cancels")
+ENDPOINT = "cancels"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +41,7 @@ def start(operator: httpx.Client, unique: Callable[[str], str]) -> Callable[[], 
         name = unique("stopped")
         spec = {"name": name, "kind": "analysis", "source": f"{ANALYSIS}# {name}\n", "entrypoint": "analyze"}
         assert operator.post("/functions", json=spec).status_code == 201
-        answer = operator.post("/runs", json={"function": name, "dataset": "cancel", "endpoint": "cancels"})
+        answer = operator.post("/runs", json={"function": name, "dataset": "cancel", "endpoint": ENDPOINT})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -54,25 +49,9 @@ def start(operator: httpx.Client, unique: Callable[[str], str]) -> Callable[[], 
 
 
 def _call(client: httpx.Client) -> str:
-    answer = client.post("/tasks", json={"function": "twice", "endpoint": "cancels", "args": [21]})
+    answer = client.post("/tasks", json={"function": "twice", "endpoint": ENDPOINT, "args": [21]})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-def _chunks(agent: Agent, number: int) -> list[Any]:
-    held: list[Any] = []
-    while len(held) < number:
-        for task in agent.lease(want=number - len(held)):
-            if task.kind == "inspect":
-                assert agent.give(task, agent.compute(task, OFFSETS))
-            else:
-                held.append(task)
-    return held
-
-
-def _size(task: Any) -> int:
-    asked = json.loads(base64.b64decode(task.body))
-    return int(asked["stop"] - asked["start"])
 
 
 def _ended(client: httpx.Client, run_id: str) -> dict[str, Any]:
@@ -150,19 +129,19 @@ def test_a_run_keeps_what_it_had_and_says_what_it_lacks(
     operator: httpx.Client, agent: Agent, start: Callable[[], str]
 ) -> None:
     run_id = start()
-    done, held = _chunks(agent, 2)
-    assert agent.give(done, chunk_result(_size(done)))
+    done, held = chunks(agent, 2, OFFSETS)
+    assert agent.give(done, chunk_result(size(done)))
     answer = operator.post(f"/runs/{run_id}/cancel")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert agent.renew(held) == [held.task_id]
-    assert not agent.give(held, chunk_result(_size(held)))
+    assert not agent.give(held, chunk_result(size(held)))
     assert agent.lease(wait=0) == []
     run = _ended(operator, run_id)
     account = run["account"]
     assert (account["chunks"], account["chunks_done"], account["chunks_cancelled"]) == (4, 1, 3)
     assert account["events_processed"] + account["events_cancelled"] == account["events_expected"] == 40_000
     assert account["events_failed"] == 0
-    assert total(operator.get(f"/runs/{run_id}/histograms").json()) == _size(done)
+    assert total(operator.get(f"/runs/{run_id}/histograms").json()) == size(done)
     assert operator.post(f"/runs/{run_id}/cancel").json() == run
 
 
@@ -175,7 +154,7 @@ def test_a_run_that_is_being_planned_ends_and_what_is_found_in_its_file_is_kept(
     name = unique("stopped")
     spec = {"name": name, "kind": "analysis", "source": ANALYSIS, "entrypoint": "analyze"}
     assert operator.post("/functions", json=spec).status_code == 201
-    asked = {"function": name, "dataset": data["name"], "endpoint": "cancels"}
+    asked = {"function": name, "dataset": data["name"], "endpoint": ENDPOINT}
     run_id = operator.post("/runs", json=asked).json()["id"]
     (look,) = agent.lease()
     assert operator.post(f"/runs/{run_id}/cancel").json()["state"] == "cancelled"
@@ -190,7 +169,7 @@ def test_a_run_that_is_being_planned_ends_and_what_is_found_in_its_file_is_kept(
 
 def test_watchers_see_the_end(operator: httpx.Client, agent: Agent, start: Callable[[], str]) -> None:
     run_id = start()
-    _chunks(agent, 1)
+    chunks(agent, 1, OFFSETS)
     seen: list[str] = []
 
     def watch() -> None:

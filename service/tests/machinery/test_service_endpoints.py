@@ -146,6 +146,7 @@ def test_a_policy_holds_for_what_waits_already(lab: Lab) -> None:
     lab.policy(functions=[mine["id"]])
     (leased,) = lab.agent.lease()
     assert leased.task_id == kept.json()["id"]
+    assert lab.agent.give(leased, {"value": 1})
     problem = lab.end(lab.student, dropped)["error"]
     assert problem["kind"] == "FunctionRefused"
     lab.policy()

@@ -16,10 +16,7 @@ from openbeam_service.tasks.printed import QUIET, clean
 from service_bench import Bench
 from service_kit import PLAIN, Agent, Machine, body, chunk_result
 
-
-@pytest.fixture(scope="module")
-def agent(machine: Machine, operator: httpx.Client) -> Agent:
-    return machine.agent(operator, "prints")
+ENDPOINT = "prints"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,7 +26,7 @@ def function(operator: httpx.Client) -> None:
 
 
 def _submit(client: httpx.Client) -> str:
-    answer = client.post("/tasks", json={"function": "printing", "endpoint": "prints", "args": [1]})
+    answer = client.post("/tasks", json={"function": "printing", "endpoint": ENDPOINT, "args": [1]})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 

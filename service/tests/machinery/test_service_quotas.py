@@ -16,17 +16,17 @@ from service_kit import PLAIN, Agent, Machine
 from sqlalchemy import select
 
 Unique = Callable[[str], str]
+ENDPOINT = "quotas"
 
 
-@pytest.fixture(scope="module")
-def agent(machine: Machine, operator: httpx.Client) -> Agent:
+@pytest.fixture(scope="module", autouse=True)
+def function(operator: httpx.Client) -> None:
     spec = {"name": "limited", "source": PLAIN, "entrypoint": "double", "visibility": "public"}
     assert operator.post("/functions", json=spec).status_code in {200, 201}
-    return machine.agent(operator, "quotas")
 
 
 def _submit(client: httpx.Client, count: int = 1) -> httpx.Response:
-    calls = [{"function": "limited", "endpoint": "quotas", "args": [1]}] * count
+    calls = [{"function": "limited", "endpoint": ENDPOINT, "args": [1]}] * count
     return client.post("/tasks/batch", json={"group": str(uuid.uuid4()), "calls": calls})
 
 

@@ -14,33 +14,15 @@ from service_analyses import (
     body_of,
     chunks,
     finish,
-    publish,
-    publish_datasets,
     size,
     submit,
     wait,
     watch,
 )
-from service_kit import ANALYSIS, Agent, Machine, body, chunk_result, histogram, total
+from service_kit import Agent, Machine, body, chunk_result, histogram, total
 
-
-@pytest.fixture(scope="module")
-def agent(machine: Machine, operator: httpx.Client) -> Agent:
-    return machine.agent(operator, "runs")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def published(operator: httpx.Client) -> None:
-    publish(operator, "spectrum")
-    publish_datasets(operator)
-
-
-@pytest.fixture
-def analysis(operator: httpx.Client, unique: Callable[[str], str]) -> str:
-    """Return the name of an analysis that the chunk cache knows nothing of."""
-    name = unique("fresh")
-    publish(operator, name, f"{ANALYSIS}# {name}\n")
-    return name
+ENDPOINT = "runs"
+pytestmark = pytest.mark.usefixtures("published")
 
 
 def test_a_run_of_several_chunks_completes_and_its_histograms_add_up(

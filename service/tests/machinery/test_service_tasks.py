@@ -11,10 +11,7 @@ import pytest
 from openbeam.models import Role
 from service_kit import PLAIN, Agent, Machine
 
-
-@pytest.fixture(scope="module")
-def agent(machine: Machine, operator: httpx.Client) -> Agent:
-    return machine.agent(operator, "calls")
+ENDPOINT = "calls"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,7 +21,7 @@ def function(operator: httpx.Client) -> None:
 
 
 def _submit(client: httpx.Client, **more: object) -> str:
-    answer = client.post("/tasks", json={"function": "double", "endpoint": "calls", "args": [21], **more})
+    answer = client.post("/tasks", json={"function": "double", "endpoint": ENDPOINT, "args": [21], **more})
     assert answer.status_code == 201, answer.text
     assert answer.json()["state"] == "queued"
     return str(answer.json()["id"])
@@ -252,7 +249,7 @@ def test_arguments_are_checked_against_the_schema(operator: httpx.Client, unique
 
 @pytest.mark.parametrize("args", ['["\\ud800"]', "[" * 300 + "]" * 300, "[NaN]", "[1e999]"])
 def test_arguments_that_could_not_be_sent_on_are_refused(operator: httpx.Client, agent: Agent, args: str) -> None:
-    submit = f'{{"function": "double", "endpoint": "calls", "args": {args}}}'
+    submit = f'{{"function": "double", "endpoint": "{ENDPOINT}", "args": {args}}}'
     answer = operator.post("/tasks", content=submit, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["kind"]) == (422, "InvalidInput")
     assert agent.lease(wait=0) == []
