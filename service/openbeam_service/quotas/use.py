@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from openbeam_service.classes.models import MemberRow, classes_of
-from openbeam_service.database import now
+from openbeam_service.classes.models import ClassRow, MemberRow, classes_of
+from openbeam_service.database import lock, now
+from openbeam_service.identity.models import UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.quotas.models import QuotaRow, UsageRow
 from openbeam_service.runs.models import RunRow
@@ -36,6 +37,8 @@ class _Limits:
     who: str
     rule: QuotaRule
     people: ColumnElement[bool] | Any
+    class_id: str | None = None
+    """None: they are one person."""
 
 
 def quotas_of(db: Session, caller: Principal, roles: Mapping[Role, QuotaRule]) -> list[Quota]:
@@ -52,7 +55,7 @@ def quotas_of(db: Session, caller: Principal, roles: Mapping[Role, QuotaRule]) -
 
 
 def check(db: Session, caller: Principal, roles: Mapping[Role, QuotaRule], *, runs: int = 0, tasks: int = 0) -> None:
-    """See to it that there is room for so many more runs or calls.
+    """See to it that there is room for so many more runs or calls, until the transaction ends.
 
     Raises
     ------
@@ -60,7 +63,10 @@ def check(db: Session, caller: Principal, roles: Mapping[Role, QuotaRule], *, ru
         Saying which limit, whose, and when it frees.
 
     """
-    for limits in _limits(db, caller, roles):
+    every = list(_limits(db, caller, roles))
+    if any(limits.rule.runs is not None or limits.rule.tasks is not None for limits in every):
+        _take_turns(db, caller, every)
+    for limits in every:
         rule = limits.rule
         if runs and rule.runs is not None:
             _check_count(limits, "runs", _runs(db, limits), runs, rule.runs)
@@ -97,7 +103,8 @@ def _limits(db: Session, caller: Principal, roles: Mapping[Role, QuotaRule]) -> 
     for row in rows:
         if row.group is not None:
             members = MemberRow.class_id == row.class_id, MemberRow.role == ClassRole.member
-            yield _Limits(f"the class {row.group.name}", row.rule, select(MemberRow.user_id).where(*members))
+            people = select(MemberRow.user_id).where(*members)
+            yield _Limits(f"the class {row.group.name}", row.rule, people, row.class_id)
 
 
 def _runs(db: Session, limits: _Limits) -> int:
@@ -122,6 +129,18 @@ def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
+def _take_turns(db: Session, caller: Principal, every: Sequence[_Limits]) -> None:
+    """Let requests of the same people count one after the other: two at once would both see the last free place.
+
+    Always the person before their classes, and classes in one order, so that nobody waits for who waits for them.
+    """
+    lock(db)
+    db.execute(select(UserRow.id).where(UserRow.id == caller.user_id).with_for_update(key_share=True))
+    if classes := [limits.class_id for limits in every if limits.class_id]:
+        locked = select(ClassRow.id).where(ClassRow.id.in_(classes)).order_by(ClassRow.id)
+        db.execute(locked.with_for_update(key_share=True))
+
+
 # ------------------------------------------------------------------------------------------------ refusals
 def _check_count(limits: _Limits, what: str, used: int, more: int, limit: int) -> None:
     if used + more <= limit:
@@ -135,7 +154,8 @@ def _check_count(limits: _Limits, what: str, used: int, more: int, limit: int) -
         limit=limit,
         room=max(0, limit - used),
         frees=None,
-        retry_after=_RETRY_SECONDS,
+        # Of none at all nothing ever frees.
+        **({"retry_after": _RETRY_SECONDS} if limit else {}),
     )
 
 

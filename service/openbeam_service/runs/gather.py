@@ -23,7 +23,7 @@ from redis import RedisError
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from openbeam_service.database import now
+from openbeam_service.database import lock, now
 from openbeam_service.metrics.counts import GATHER_SECONDS, RUNS
 from openbeam_service.runs import planning
 from openbeam_service.runs.account import Tally, tallies
@@ -32,7 +32,6 @@ from openbeam_service.runs.models import ChunkResultRow, RunRow
 from openbeam_service.runs.store import errors_of, load_run, shown_run, shown_runs
 from openbeam_service.tasks.models import TaskRow
 from openbeam_service.tasks.notify import Notifier
-from openbeam_service.tasks.steps import lock
 from openbeam_service.tasks.waits import Waits
 
 __all__ = ["Gatherer", "Sum"]

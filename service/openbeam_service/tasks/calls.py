@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from openbeam_service.audit.store import note
-from openbeam_service.database import new_id, now
+from openbeam_service.database import lock, new_id, now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.quotas import use as quota
@@ -24,7 +24,6 @@ from openbeam_service.registry.store import find_function
 from openbeam_service.runs.params import check_named
 from openbeam_service.tasks.choice import choose_endpoint
 from openbeam_service.tasks.models import TaskRow
-from openbeam_service.tasks.steps import lock
 
 __all__ = ["Added", "add_batch", "add_call"]
 

@@ -19,13 +19,12 @@ from sqlalchemy.orm import Session
 
 from openbeam_service.access import stoppable_runs, stoppable_tasks
 from openbeam_service.audit.store import note
-from openbeam_service.database import now
+from openbeam_service.database import lock, now
 from openbeam_service.identity.principal import Principal
 from openbeam_service.runs.models import RunRow
 from openbeam_service.runs.store import find_run
 from openbeam_service.tasks.models import ACTIVE_STATES, TaskRow
 from openbeam_service.tasks.queue import Lease
-from openbeam_service.tasks.steps import lock
 from openbeam_service.tasks.store import find_task
 
 __all__ = ["Gone", "Stopped", "cancel_call", "cancel_run", "stop"]

@@ -12,11 +12,11 @@ from openbeam.states import TaskState
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from openbeam_service.database import now
+from openbeam_service.database import lock, now
 from openbeam_service.tasks import poison
 from openbeam_service.tasks.models import ACTIVE_STATES, HELD_STATES, TaskRow
 from openbeam_service.tasks.queue import MAX_LOST_LEASES, Lost, TaskQueue
-from openbeam_service.tasks.steps import claim, lock, step
+from openbeam_service.tasks.steps import claim, step
 
 __all__ = ["Noted", "find_forgotten", "give_up", "mark_forgotten", "mark_lost", "withdraw"]
 

@@ -1,4 +1,4 @@
-"""Steps of a task, as ``openbeam.states`` draws them, and the lock under which they are made."""
+"""Steps of a task, as ``openbeam.states`` draws them, made under a lock."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ from openbeam.states import TASK_STEPS, TaskState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from openbeam_service.database import now
+from openbeam_service.database import lock, now
 from openbeam_service.runs.cache import Known
 from openbeam_service.tasks.models import TaskRow
 
-__all__ = ["answer", "claim", "lock", "step"]
-
-
-def lock(db: Session) -> None:
-    """Begin a transaction that will write: what it reads from now on nobody changes before it ends.
-
-    SQLite locks all of the database; elsewhere rows are locked one by one, as ``claim`` does.
-    """
-    if db.get_bind().dialect.name == "sqlite":
-        db.connection().exec_driver_sql("BEGIN IMMEDIATE")
+__all__ = ["answer", "claim", "step"]
 
 
 def claim(db: Session, task_ids: Collection[str]) -> dict[str, TaskRow]:

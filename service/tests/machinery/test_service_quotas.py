@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -102,11 +104,73 @@ def test_a_class_has_its_limits_together(
     assert _finish(agent) == 6
 
 
+def _together(count: int, ask: Callable[[], httpx.Response]) -> list[int]:
+    """Ask so many times at the same moment; return the statuses in order."""
+    moment = threading.Barrier(count)
+
+    def wait_and_ask(_: int) -> int:
+        moment.wait()
+        return ask().status_code
+
+    with ThreadPoolExecutor(count) as pool:
+        return sorted(pool.map(wait_and_ask, range(count)))
+
+
+def test_calls_that_come_at_once_do_not_pass_a_quota_together(
+    machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique
+) -> None:
+    name = unique("ida")
+    ida = machine.person(name)
+    _rule(operator, f"users/{name}", tasks=3)
+    one = {"function": "limited", "endpoint": ENDPOINT, "args": [1]}
+    assert _together(8, lambda: ida.post("/tasks", json=one)) == [201] * 3 + [429] * 5
+    assert ida.get("/quota").json()[0]["tasks"]["used"] == 3
+    assert _finish(agent) == 3
+    assert _together(8, lambda: _submit(ida, 2)) == [201] + [429] * 7
+    assert _finish(agent) == 2
+
+
+def test_members_of_a_class_do_not_pass_its_quota_together(
+    machine: Machine, operator: httpx.Client, agent: Agent, unique: Unique
+) -> None:
+    teacher = machine.person(unique("tess"), Role.teacher)
+    made = teacher.post("/classes", json={"name": unique("c"), "title": ""}).json()
+    members = [machine.person(unique("kid")) for _ in range(6)]
+    for member in members:
+        assert member.post("/classes/join", json={"code": made["code"]}).status_code in {200, 201}
+    _rule(operator, f"classes/{made['id']}", tasks=2)
+    waiting = iter(members)
+    assert _together(6, lambda: _submit(next(waiting))) == [201] * 2 + [429] * 4
+    assert _finish(agent) == 2
+
+
+@pytest.mark.usefixtures("agent", "published")
+def test_runs_that_come_at_once_do_not_pass_a_quota_together(
+    machine: Machine, operator: httpx.Client, analysis: str, unique: Unique
+) -> None:
+    name = unique("eve")
+    eve = machine.person(name)
+    _rule(operator, f"users/{name}", runs=1)
+    run = {"function": analysis, "dataset": "small", "endpoint": ENDPOINT}
+    assert _together(6, lambda: eve.post("/runs", json=run)) == [201] + [429] * 5
+    (started,) = eve.get("/runs").json()
+    assert eve.post(f"/runs/{started['id']}/cancel", json={}).json()["state"] == "cancelled"
+
+
 def test_only_administrators_make_rules(machine: Machine, operator: httpx.Client, unique: Unique) -> None:
     teacher = machine.person(unique("tom"), Role.teacher)
     assert teacher.put("/quotas/users/operator", json={"tasks": 1}).status_code == 403
     assert operator.put("/quotas/users/nobody-of-that-name", json={"tasks": 1}).status_code == 404
     assert operator.put("/quotas/users/operator", json={"tasks": -1}).status_code == 422
+
+
+def test_who_may_have_nothing_is_not_told_to_wait(machine: Machine, operator: httpx.Client, unique: Unique) -> None:
+    name = unique("ann")
+    ann = machine.person(name)
+    _rule(operator, f"users/{name}", tasks=0)
+    refused = _submit(ann)
+    assert (refused.status_code, refused.json()["error"]["details"]["limit"]) == (429, 0)
+    assert "Retry-After" not in refused.headers
 
 
 def test_runs_are_counted_too(bench: Any) -> None:
