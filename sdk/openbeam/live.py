@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import httpx
 from pydantic import ValidationError
 
-from openbeam.errors import ServiceFault, ServiceUnavailable, TaskPending
+from openbeam.errors import OpenbeamError, ServiceFault, TaskPending
 from openbeam.models import RunUpdate
+from openbeam.patience import Patience
 from openbeam.sse import Decoder, Event
 from openbeam.transport import Transport
 
@@ -17,9 +18,7 @@ __all__ = ["updates"]
 
 # Silence after which a connection counts as dead; the service sends a comment more often than that.
 _SILENCE = 45.0
-_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
-_MAX_FAILURES = 8
 
 
 def _updates_in(events: Iterator[Event]) -> Iterator[tuple[RunUpdate, bool]]:
@@ -32,7 +31,7 @@ def _updates_in(events: Iterator[Event]) -> Iterator[tuple[RunUpdate, bool]]:
 
 
 class _Watch:
-    """One watcher of one run: where the stream is, how long to go on, how often it broke in a row."""
+    """One watcher of one run: where the stream is, and how long to go on."""
 
     def __init__(self, wire: Transport, run_id: str, timeout: float | None) -> None:
         self.ended = False
@@ -40,7 +39,7 @@ class _Watch:
         self._run_id = run_id
         self._end = float("inf") if timeout is None else time.monotonic() + timeout
         self._decoder = Decoder()
-        self._failures = 0
+        self._patience = Patience()
 
     def connection(self) -> Iterator[RunUpdate]:
         """Yield the updates of one connection."""
@@ -53,22 +52,20 @@ class _Watch:
             headers={"Last-Event-ID": last_id} if last_id else {},
         ) as response:
             for update, is_last in _updates_in(self._decoder.feed(self._in_time(response.iter_bytes()))):
-                self._failures = 0
                 self.ended = is_last
                 yield update
                 if is_last:
                     return
 
-    def pause(self, error: Exception | None) -> None:
+    def pause(self, error: OpenbeamError | None) -> None:
         """Wait before the next connection, a little longer each time; give up when it is no use."""
-        self._failures += 1
-        if self._failures >= _MAX_FAILURES:
-            raise self._wire.unavailable() from error
-        pause = self._decoder.retry or _PAUSE * 2 ** (self._failures - 1)
-        time.sleep(min(pause, _LONGEST_PAUSE, self._left()))
+        pause = self._patience.pause(error or self._wire.unavailable())
+        time.sleep(min(max(pause, self._decoder.retry or 0.0), _LONGEST_PAUSE, self._left()))
 
     def _in_time(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
+            # A comment in a silence will do: the service is there, and the run takes its time.
+            self._patience.well()
             yield chunk
             self._left()
 
@@ -89,15 +86,17 @@ def updates(wire: Transport, run_id: str, timeout: float | None = None) -> Itera
     TaskPending
         When ``timeout`` seconds are over first.
     ServiceUnavailable
-        When the service cannot be reached eight times in a row.
+        When the service stays away.
 
     """
     watch = _Watch(wire, run_id, timeout)
     while not watch.ended:
-        broken: Exception | None = None
+        broken: OpenbeamError | None = None
         try:
             yield from watch.connection()
-        except (httpx.TransportError, ServiceUnavailable) as error:
+        except httpx.TransportError:
+            broken = wire.unavailable()
+        except OpenbeamError as error:
             broken = error
         if not watch.ended:
             watch.pause(broken)

@@ -18,6 +18,7 @@ from openbeam.checks import error_of, json_bytes
 from openbeam.errors import OpenbeamError, ServiceFault, ServiceUnavailable
 from openbeam.login import Bearer, find_token
 from openbeam.models import MAX_WAIT
+from openbeam.patience import Patience
 from openbeam.places import service_url, trusts_environment
 from openbeam.session import Session
 
@@ -38,11 +39,23 @@ _SHORTEST_POLL = 0.1
 
 
 def poll(ask: Callable[[float], T], done: Callable[[T], bool], timeout: float | None) -> T:
-    """Return what ``ask(wait)`` answers once ``done``, or its last answer after ``timeout`` seconds (None: never)."""
+    """Return what ``ask(wait)`` answers once ``done``, or its last answer after ``timeout`` seconds (None: never).
+
+    A service that goes away meanwhile is waited for. Raises as ``ask`` does when it stays away.
+    """
     end = float("inf") if timeout is None else time.monotonic() + timeout
+    patience = Patience()
     while True:
         asked = time.monotonic()
-        answer = ask(min(max(end - asked, 0.0), MAX_WAIT))
+        try:
+            answer = ask(min(max(end - asked, 0.0), MAX_WAIT))
+        except OpenbeamError as error:
+            pause = patience.pause(error)
+            if time.monotonic() + pause > end:
+                raise
+            time.sleep(pause)
+            continue
+        patience.well()
         now = time.monotonic()
         if done(answer) or now >= end:
             return answer

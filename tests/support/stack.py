@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +20,6 @@ from pathlib import Path
 import httpx
 import psutil
 from openbeam import Client
-from openbeam.home import Home
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = {"valkey-server", "openbeam-service", "openbeam-endpoint", "openbeam-portal"}
@@ -62,7 +62,14 @@ class Stack:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.portal_url = f"http://127.0.0.1:{free_port()}"
         path = f"{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}"
-        own = {"OPENBEAM_HOME": str(self.home), "OPENBEAM_URL": self.url, "OPENBEAM_PORTAL_URL": self.portal_url}
+        # Short, for the paths of sockets, and its own, so that what is left in it is known.
+        self.temporary = Path(tempfile.mkdtemp(prefix="ob-"))
+        own = {
+            "OPENBEAM_HOME": str(self.home),
+            "OPENBEAM_URL": self.url,
+            "OPENBEAM_PORTAL_URL": self.portal_url,
+            "TMPDIR": str(self.temporary),
+        }
         drop = {name for name in os.environ if name.startswith("OPENBEAM_")}
         kept = {name: value for name, value in os.environ.items() if name not in drop}
         self.environment = kept | own | {"PATH": path} | self.extra
@@ -181,10 +188,18 @@ class Stack:
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        sockets = Home(self.home).socket("any").parent
-        if not sockets.is_relative_to(self.home):  # the home was too deep for sockets of its own
-            shutil.rmtree(sockets, ignore_errors=True)
-        return [f"{process.pid} {process.name()}" for process in left]
+        files = self.files_left()
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        return [f"{process.pid} {process.name()}" for process in left] + files
+
+    def files_left(self) -> list[str]:
+        """Return the sockets and temporary files that nobody has cleared away."""
+        found = [path for path in self.temporary.rglob("*") if not path.is_dir()]
+        # A home too deep for sockets has a folder for them here, by its own name, at every start.
+        found += [path for path in self.temporary.iterdir() if not path.name.startswith(f"openbeam-{os.getuid()}-")]
+        found += [path for path in self.home.rglob("*") if path.is_socket()]
+        found += list(self.home.glob("endpoints/*/scratch/*"))
+        return [str(path) for path in found]
 
     def left(self) -> list[psutil.Process]:
         """Return the remembered processes that still run."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openbeam import source
 from openbeam.checks import checked
 from openbeam.models import FunctionSpec, FunctionSummary
+from openbeam.patience import patiently
 
 if TYPE_CHECKING:
     from openbeam.client import Client
@@ -24,8 +25,9 @@ _CHUNK: Final = "openbeam_chunk"
 class Code:
     """What has been published so far. The service itself knows the same text again, so this only spares requests."""
 
-    def __init__(self, client: Client, timeout: float, *, pickle: bool) -> None:
+    def __init__(self, client: Client, timeout: float, patience: float, *, pickle: bool) -> None:
         self._client = client
+        self._patience = patience
         self._how: dict[str, Any] = {"timeout": timeout, "pickle": pickle}
         self._known: dict[tuple[Any, bool], str] = {}
         self._lock = threading.Lock()
@@ -43,23 +45,24 @@ class Code:
             return function
         if isinstance(function, FunctionSummary):
             return function.id
-        with self._lock:
-            key = (function, False)
-            if key not in self._known:
-                self._known[key] = self._client.register_function(function, **self._how)
-            return self._known[key]
+        return self._once((function, False), lambda: self._client.register_function(function, **self._how))
 
     def chunked(self, function: Callable[..., Any]) -> str:
         """Return the reference of one that calls a function for each argument list of many. Raises as ``ref``."""
+        return self._once((function, True), lambda: self._publish_loop(function))
+
+    def _once(self, key: tuple[Any, bool], publish: Callable[[], str]) -> str:
         with self._lock:
-            key = (function, True)
             if key not in self._known:
-                name = f"{source.name_of(function)[:57]}_chunk"
-                if self._how["pickle"]:
-                    self._known[key] = self._client.register_function(_loop_over(function), name=name, **self._how)
-                else:
-                    self._known[key] = self._client.publish_function(self._looped(function, name)).id
+                # The same text a second time is the same function.
+                self._known[key] = patiently(publish, self._patience)
             return self._known[key]
+
+    def _publish_loop(self, function: Callable[..., Any]) -> str:
+        name = f"{source.name_of(function)[:57]}_chunk"
+        if self._how["pickle"]:
+            return self._client.register_function(_loop_over(function), name=name, **self._how)
+        return self._client.publish_function(self._looped(function, name)).id
 
     def _looped(self, function: Callable[..., Any], name: str) -> FunctionSpec:
         pieces = source.from_callable(function).fields()

@@ -22,6 +22,7 @@ from openbeam.executor.future import TaskFuture
 from openbeam.executor.receiver import Receiver
 from openbeam.executor.sender import send_all
 from openbeam.models import MAX_BATCH, MAX_GROUPS, MAX_PAYLOAD, Endpoint, TaskStanding
+from openbeam.patience import PATIENCE
 from openbeam.states import TaskState
 
 __all__ = ["Executor"]
@@ -78,7 +79,7 @@ class Executor(futures.Executor):
         self._client = client or Client()
         self._patience = patience
         self._batch_size = batch_size
-        self._code = Code(self._client, timeout, pickle=pickle)
+        self._code = Code(self._client, timeout, min(patience, PATIENCE), pickle=pickle)
         self._board = Board(self._stop_task)
         self._receivers: list[Receiver] = []
         self._sender: threading.Thread | None = None

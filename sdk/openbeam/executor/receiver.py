@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from openbeam.errors import OpenbeamError, ServiceFault, ServiceTrouble, TooMany
 from openbeam.executor.board import Board
-from openbeam.executor.sender import pauses
 from openbeam.models import TasksEnded
+from openbeam.patience import pauses
 from openbeam.sse import Decoder
 from openbeam.transport import Transport
 

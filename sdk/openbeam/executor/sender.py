@@ -11,21 +11,13 @@ from openbeam.errors import CallsRefused, Conflict, OpenbeamError, ServiceTroubl
 from openbeam.executor.board import Board
 from openbeam.executor.future import TaskFuture
 from openbeam.models import TaskBatchReply
+from openbeam.patience import pauses
 from openbeam.transport import Transport
 
-__all__ = ["pauses", "send_all"]
+__all__ = ["send_all"]
 
 _MOST_BYTES: Final = 8 * 1024 * 1024
 _LONGEST_PAUSE: Final = 5.0
-_FIRST_PAUSE: Final = 0.2
-
-
-def pauses(patience: float) -> Iterator[float]:
-    """Yield how long to wait before each new try, longer each time, until ``patience`` seconds are over."""
-    end, pause = time.monotonic() + patience, _FIRST_PAUSE
-    while time.monotonic() < end:
-        yield pause
-        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def send_all(board: Board, wire: Transport, group: str, most: int, patience: float) -> None:
