@@ -43,7 +43,7 @@ test: install  ## run the whole test suite
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup -m "not system"
 
 test-system: install  ## tests that need root, Docker or a server from Debian
-	@tests/install-debian
+	@tests/install-debian system
 	$(BIN)/pytest -m system
 
 fuzz: install  ## ask the whole REST API, as everybody, for what nobody foresaw (FUZZ_EXAMPLES, FUZZ_SEED)

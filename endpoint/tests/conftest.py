@@ -52,6 +52,8 @@ def operator(site: Site) -> Iterator[Client]:
 @pytest.fixture(scope="module", params=ISOLATIONS, ids=str)
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Return a running engine, in every isolation that works here."""
+    if request.param is Isolation.docker:
+        request.getfixturevalue("docker_engine")
     works, otherwise = WORKS[request.param]
     if not works():
         pytest.skip(otherwise)

@@ -33,10 +33,7 @@ SECRET = "nobody-may-read-this"
 ISOLATIONS = [Isolation.bubblewrap, Isolation.none, pytest.param(Isolation.docker, marks=pytest.mark.system)]
 WORKS = {
     Isolation.bubblewrap: (bubblewrap.works, "bubblewrap does not work here: user namespaces are forbidden"),
-    Isolation.docker: (
-        docker.works,
-        "no Docker answers here: start one, and set DOCKER_HOST unless it is the usual one",
-    ),
+    Isolation.docker: (docker.works, "the Docker that answers here cannot run this machine's Python"),
     Isolation.none: (lambda: True, ""),
 }
 

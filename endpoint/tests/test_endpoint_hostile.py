@@ -244,6 +244,8 @@ class World:
 
 @pytest.fixture(scope="module", params=ISOLATIONS, ids=str)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    if request.param is Isolation.docker:
+        request.getfixturevalue("docker_engine")
     if not WORKS[request.param]():
         pytest.skip(f"{request.param} does not work here".upper())
     with pytest.MonkeyPatch.context() as patch:
