@@ -95,7 +95,8 @@ def public_jwk(key: ECKey) -> dict[str, str]:
 class Tokens:
     """The agent's access token. May be used from every thread."""
 
-    def __init__(self, url: str, endpoint_id: str, key: ECKey) -> None:
+    def __init__(self, url: str, endpoint_id: str, key: ECKey, scope: str = _SCOPE) -> None:
+        self._scope = scope
         self._url = url.rstrip("/")
         self._endpoint_id = endpoint_id
         self._key = key
@@ -137,7 +138,7 @@ class Tokens:
                 about = _read(http.get("/.well-known/openid-configuration"), _About)
                 form = {
                     "grant_type": "client_credentials",
-                    "scope": _SCOPE,
+                    "scope": self._scope,
                     "client_assertion_type": _ASSERTION,
                     "client_assertion": self._assertion(about.token_endpoint),
                 }

@@ -18,6 +18,7 @@ from openbeam.datasets import DatasetCalls
 from openbeam.endpoints import EndpointCalls
 from openbeam.errors import ServiceTrouble
 from openbeam.functions import FunctionCalls
+from openbeam.hosting import HostCalls
 from openbeam.models import MAX_AUDIT_PAGE, AuditEntry, AuditFilter, AuditPage, Quota, User
 from openbeam.paging import gather
 from openbeam.runs import RunCalls
@@ -31,7 +32,7 @@ __all__ = ["Client"]
 _HEALTH_PAUSE = 0.2
 
 
-class Client(RunCalls, TaskCalls, FunctionCalls, DatasetCalls, EndpointCalls, ClassCalls, TokenCalls):
+class Client(RunCalls, TaskCalls, FunctionCalls, DatasetCalls, EndpointCalls, HostCalls, ClassCalls, TokenCalls):
     """A person's way to one service. What is asked about one thing is in a class of its own: ``RunCalls``, ….
 
     Parameters

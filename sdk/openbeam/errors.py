@@ -13,6 +13,7 @@
      |   |- UnknownFile
      |   |- UnknownClass
      |   |- UnknownToken
+     |   |- UnknownHost
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
@@ -85,6 +86,7 @@ __all__ = [
     "UnknownEnvironment",
     "UnknownFile",
     "UnknownFunction",
+    "UnknownHost",
     "UnknownRun",
     "UnknownTask",
     "UnknownToken",
@@ -181,6 +183,12 @@ class UnknownToken(NotKnown):
     """No such personal token of the caller."""
 
     word = "token"
+
+
+class UnknownHost(NotKnown):
+    """No such host."""
+
+    word = "host"
 
 
 class UnknownUser(NotKnown):

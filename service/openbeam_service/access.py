@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.classes.models import ClassRow, classes_of
 from openbeam_service.endpoints.models import EndpointRow, EndpointShareRow
+from openbeam_service.hosting.models import HostRow, ManagedRow
 from openbeam_service.identity.models import PersonalTokenRow, UserRow
 from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.scopes import PEOPLE_SCOPES, cap
@@ -35,6 +36,7 @@ __all__ = [
     "barred_users",
     "check_own",
     "managed_classes",
+    "managed_hosts",
     "own_endpoints",
     "own_functions",
     "own_tokens",
@@ -48,6 +50,7 @@ __all__ = [
     "visible_endpoints",
     "visible_files",
     "visible_functions",
+    "visible_managed",
     "visible_runs",
     "visible_tasks",
 ]
@@ -157,6 +160,16 @@ def barred_users(db: Session, endpoint: EndpointRow, user_ids: Collection[str]) 
 def own_endpoints(caller: Principal) -> ColumnElement[bool]:
     """Endpoints that the caller may change, share and take away."""
     return true() if caller.is_admin else EndpointRow.owner_id == caller.user_id
+
+
+def managed_hosts(caller: Principal) -> ColumnElement[bool]:
+    """Hosts that the caller may see and have endpoints run on: administrators all, nobody else any."""
+    return true() if caller.is_admin else HostRow.id == caller.host_id
+
+
+def visible_managed(caller: Principal) -> ColumnElement[bool]:
+    """Say which managed endpoints the caller sees: administrators all, a host's agent its own, nobody else any."""
+    return true() if caller.is_admin else ManagedRow.host_id == caller.host_id
 
 
 def _shared_endpoints(user_id: str) -> Select[str]:

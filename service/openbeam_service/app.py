@@ -23,6 +23,8 @@ from openbeam_service.database import make_engine, make_sessions
 from openbeam_service.endpoints import environments
 from openbeam_service.endpoints import routes as endpoints
 from openbeam_service.guards import BodyLimit, SafeHeaders, body_limit
+from openbeam_service.hosting import agent as host_agents
+from openbeam_service.hosting import routes as hosts
 from openbeam_service.identity import routes as identity
 from openbeam_service.identity import signin, token_routes
 from openbeam_service.identity.browser import SESSION_COOKIE, SESSION_SECONDS
@@ -61,6 +63,8 @@ _API_ROUTERS: Final = (
     classes.router,
     endpoints.router,
     environments.router,
+    hosts.router,
+    host_agents.router,
     registry.router,
     audit.router,
     quotas.router,

@@ -4,6 +4,7 @@ from openbeam_service.audit import models as audit
 from openbeam_service.classes import models as classes
 from openbeam_service.database.base import Base
 from openbeam_service.endpoints import models as endpoints
+from openbeam_service.hosting import models as hosting
 from openbeam_service.identity import models as identity
 from openbeam_service.quotas import models as quotas
 from openbeam_service.registry import models as registry
@@ -11,6 +12,18 @@ from openbeam_service.registry import search
 from openbeam_service.runs import models as runs
 from openbeam_service.tasks import models as tasks
 
-__all__ = ["audit", "classes", "endpoints", "identity", "metadata", "quotas", "registry", "runs", "search", "tasks"]
+__all__ = [
+    "audit",
+    "classes",
+    "endpoints",
+    "hosting",
+    "identity",
+    "metadata",
+    "quotas",
+    "registry",
+    "runs",
+    "search",
+    "tasks",
+]
 
 metadata = Base.metadata

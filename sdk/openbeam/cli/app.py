@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, endpoints, functions, identity, running, tokens, work
+from openbeam.cli import classes, endpoints, functions, hosts, identity, running, tokens, work
 from openbeam.cli.audit import audit
 from openbeam.cli.screen import diagnostics, fail, plain, rows
 from openbeam.client import Client
@@ -37,6 +37,7 @@ app.add_typer(datasets_app, name="datasets")
 app.add_typer(classes.app, name="classes")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(functions.app, name="functions")
+app.add_typer(hosts.app, name="hosts")
 app.add_typer(tokens.app, name="tokens")
 
 for command in work.COMMANDS:

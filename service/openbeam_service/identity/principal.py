@@ -24,7 +24,7 @@ from openbeam_service.identity import tokens
 from openbeam_service.identity.grants import is_live
 from openbeam_service.identity.keys import IssuerKeys
 from openbeam_service.identity.models import OAuthClientRow, UserRow
-from openbeam_service.identity.scopes import AGENT_SCOPE, cap
+from openbeam_service.identity.scopes import AGENT_SCOPE, HOST_SCOPE, cap
 from openbeam_service.limits import Door, address_of
 
 __all__ = ["Principal", "acting", "authenticate", "bounded", "optional_principal", "principal"]
@@ -34,11 +34,12 @@ _bearer: Final = HTTPBearer(
 )
 
 _WITH_OWNER: Final = (joinedload(OAuthClientRow.owner),)
+_AGENTS: Final = (AGENT_SCOPE, HOST_SCOPE)
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The caller of one request: a person, or an endpoint's agent (``endpoint_id`` set, ``role`` None)."""
+    """The caller of one request: a person, or an agent of an endpoint or a host (``role`` None)."""
 
     user_id: str
     """The person; for an agent, the endpoint's owner."""
@@ -48,6 +49,9 @@ class Principal:
     client_id: str
     """``portal``, ``openbeam``, an endpoint's id, or ``token:<id>`` for a personal token."""
     endpoint_id: str | None = None
+    """Of the endpoint whose agent this is."""
+    host_id: str | None = None
+    """Of the host whose agent this is."""
     display: str = ""
     """What to call them."""
 
@@ -92,8 +96,12 @@ def _bearer_of_jwt(db: Session, keys: IssuerKeys, token: str) -> Principal:
     owner = client.owner
     if claims.sub != client.id or owner is None or not owner.active:
         _refuse("The owner of this endpoint has no open account. Ask an administrator.")
-    scopes = frozenset({AGENT_SCOPE}).intersection(claims.scopes)
-    return Principal(owner.id, owner.name, None, scopes, client.id, endpoint_id=client.id)
+    scopes = frozenset(client.scopes).intersection(claims.scopes, _AGENTS)
+    if HOST_SCOPE not in client.scopes:
+        return Principal(owner.id, owner.name, None, scopes, client.id, endpoint_id=client.id)
+    if owner.role is not Role.admin:
+        _refuse("Who enrolled this host is no administrator any more. Let one enrol it again.")
+    return Principal(owner.id, owner.name, None, scopes, client.id, host_id=client.id)
 
 
 def _bearer_of_personal_token(db: Session, token: str) -> Principal:
@@ -133,7 +141,7 @@ def authenticate(request: Request, token: str, needed: Iterable[str] = ()) -> Pr
     except NotSignedIn:
         _count_stranger(request)
         raise
-    request.app.state.limits.spend(Door.calls, caller.endpoint_id or caller.user_id)
+    request.app.state.limits.spend(Door.calls, caller.endpoint_id or caller.host_id or caller.user_id)
     missing = sorted(set(needed) - caller.scopes)
     if missing:
         who = f"The role {caller.role}" if caller.role else "An agent"

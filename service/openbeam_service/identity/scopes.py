@@ -9,6 +9,7 @@ from openbeam.models import Role
 
 __all__ = [
     "AGENT_SCOPE",
+    "HOST_SCOPE",
     "IDENTITY_SCOPES",
     "NATIVE_SCOPES",
     "OFFLINE_SCOPE",
@@ -21,6 +22,9 @@ __all__ = [
 
 AGENT_SCOPE: Final = "endpoint:agent"
 """What an endpoint's agent may do; no person ever has it."""
+
+HOST_SCOPE: Final = "endpoint:host"
+"""What the agent of a host may do; no person ever has it, and no endpoint's agent."""
 
 IDENTITY_SCOPES: Final = ("openid", "profile")
 

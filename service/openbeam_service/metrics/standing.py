@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from openbeam_service.database import now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.endpoints.store import ONLINE_FOR
+from openbeam_service.hosting.models import HostRow, ManagedRow
 from openbeam_service.runs.models import RunRow
 from openbeam_service.tasks.models import ACTIVE_STATES, TaskRow
 
@@ -88,3 +89,12 @@ def _stored(db: Session) -> Iterator[Metric]:
     online = db.scalar(select(count).select_from(EndpointRow).where(EndpointRow.last_seen >= now() - ONLINE_FOR)) or 0
     numbers = {"online": online, "offline": there - online}
     yield _gauge("endpoints", "Registered endpoints.", "state", numbers.items())
+    yield from _hosting(db)
+
+
+def _hosting(db: Session) -> Iterator[Metric]:
+    seen = db.scalars(select(HostRow.last_seen)).all()
+    online = sum(moment is not None and moment >= now() - ONLINE_FOR for moment in seen)
+    yield _gauge("hosts", "Enrolled hosts.", "state", {"online": online, "offline": len(seen) - online}.items())
+    states = Counter((row or {}).get("state", "waiting") for row in db.scalars(select(ManagedRow.seen)))
+    yield _gauge("managed_endpoints", "Endpoints on hosts, as those see them.", "state", states.items())

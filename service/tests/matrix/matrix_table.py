@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matrix_world import CALLERS, World
+from matrix_world import CALLERS, HOSTED, World
 
 Thing = Callable[[World], str]
 Body = Callable[[World], dict[str, Any]]
@@ -71,15 +71,15 @@ class Matrix:
 def parse(table: str) -> list[Row]:
     """Return the rows of a table, whose first line names the callers."""
     head, *lines = (line.split() for line in table.strip().splitlines() if line.strip())
-    assert tuple(head) == CALLERS, f"the table's head must be {' '.join(CALLERS)}"
-    return [_row(words) for words in lines]
+    assert tuple(head) in {CALLERS, HOSTED}, f"the table's head must be {' '.join(CALLERS)}, and perhaps host"
+    return [_row(head, words) for words in lines]
 
 
-def _row(words: list[str]) -> Row:
+def _row(callers: list[str], words: list[str]) -> Row:
     method, path, *rest = words
     body = rest.pop(0).removeprefix("+") if rest[0].startswith("+") else ""
-    statuses = [int(word) for word in rest] * (len(CALLERS) if len(rest) == 1 else 1)
-    return Row(method, path, body, dict(zip(CALLERS, statuses, strict=True)))
+    statuses = [int(word) for word in rest] * (len(callers) if len(rest) == 1 else 1)
+    return Row(method, path, body, dict(zip(callers, statuses, strict=True)))
 
 
 def load() -> Matrix:

@@ -33,6 +33,8 @@ _AGENTS = {"agent": "teacher", "agent2": "teacher2", "gone-agent": "teacher"}
 
 CALLERS = ("nobody", "pupil", "student", "teacher", "teacher2", "admin", "agent", "agent2", "gone", "gone-agent")
 """``agent`` is of the teacher's endpoint; ``gone`` is a closed account, ``gone-agent`` an agent that was struck off."""
+HOSTED = (*CALLERS, "host")
+"""``host`` is the agent of a host that the admin enrolled; only tables about hosts have its column."""
 
 
 class World:
@@ -48,6 +50,8 @@ class World:
             self.http[caller] = service.as_user(self.ids[caller], role)
         for caller, owner in _AGENTS.items():
             self.ids[caller], self.http[caller] = self._agent(owner)
+        self.host, self.http["host"] = self._host()
+        self.ids["host"] = self.ids["admin"]  # an agent acts for who let it in
         self._strike_off()
 
     def close(self) -> None:
@@ -66,13 +70,24 @@ class World:
         assert answer.is_success, f"{caller} cannot make {path}: {answer.text}"
         return answer.json()
 
+    def made_nothing(self, caller: str, path: str, **content: Any) -> None:
+        """Have a caller say something below the API that is answered by nothing."""
+        answer = self.http[caller].post(f"{API}{path}", **content)
+        assert answer.status_code == 204, f"{caller} cannot say so to {path}: {answer.text}"
+
     def _agent(self, owner: str) -> tuple[str, httpx.Client]:
         key = ECKey.generate_key("P-256", auto_kid=True)
         spec = {"name": self.unique("lab"), "key": key.as_dict(private=False)}
         endpoint = self.made(owner, "/endpoints", json=spec)["id"]
         return endpoint, self.service.client(Authorization=f"Bearer {self._agent_token(endpoint, key)}")
 
-    def _agent_token(self, endpoint: str, key: ECKey) -> str:
+    def _host(self) -> tuple[str, httpx.Client]:
+        key = ECKey.generate_key("P-256", auto_kid=True)
+        spec = {"name": self.unique("rack"), "key": key.as_dict(private=False)}
+        host = self.made("admin", "/hosts", json=spec)["id"]
+        return host, self.service.client(Authorization=f"Bearer {self._agent_token(host, key, 'endpoint:host')}")
+
+    def _agent_token(self, endpoint: str, key: ECKey, scope: str = "endpoint:agent") -> str:
         moment = int(time.time())
         claims = {
             "iss": endpoint,
@@ -84,7 +99,7 @@ class World:
         }
         fields = {
             "grant_type": "client_credentials",
-            "scope": "endpoint:agent",
+            "scope": scope,
             "client_assertion_type": _ASSERTION,
             "client_assertion": jwt.encode({"alg": "ES256"}, claims, key),
         }

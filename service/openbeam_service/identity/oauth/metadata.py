@@ -8,7 +8,7 @@ from openbeam_service.identity.keys import ALGORITHM
 from openbeam_service.identity.oauth.device import DeviceGrant
 from openbeam_service.identity.oauth.grants import AgentGrant, CodeGrant
 from openbeam_service.identity.oauth.refresh import RefreshGrant
-from openbeam_service.identity.scopes import AGENT_SCOPE, NATIVE_SCOPES
+from openbeam_service.identity.scopes import AGENT_SCOPE, HOST_SCOPE, NATIVE_SCOPES
 
 __all__ = ["metadata"]
 
@@ -24,7 +24,7 @@ def metadata(issuer: str) -> dict[str, Any]:
         "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "end_session_endpoint": f"{issuer}/logout",
-        "scopes_supported": [*NATIVE_SCOPES, AGENT_SCOPE],
+        "scopes_supported": [*NATIVE_SCOPES, AGENT_SCOPE, HOST_SCOPE],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": [grant.GRANT_TYPE for grant in (CodeGrant, RefreshGrant, DeviceGrant, AgentGrant)],

@@ -29,7 +29,7 @@ from openbeam_service.identity.oauth.refresh import RefreshGrant
 from openbeam_service.identity.oauth.revocation import Revocation
 from openbeam_service.identity.oauth.tokens import AccessTokens
 from openbeam_service.identity.principal import acting
-from openbeam_service.identity.scopes import AGENT_SCOPE, NATIVE_SCOPES, OFFLINE_SCOPE, cap
+from openbeam_service.identity.scopes import AGENT_SCOPE, HOST_SCOPE, NATIVE_SCOPES, OFFLINE_SCOPE, cap
 from openbeam_service.settings import Settings
 
 __all__ = ["AuthorizationServer"]
@@ -71,7 +71,7 @@ class AuthorizationServer(AuthlibServer):
     def __init__(
         self, settings: Settings, keys: IssuerKeys, db: Session, auth_time: datetime | None = None, address: str = ""
     ) -> None:
-        super().__init__(scopes_supported=[*NATIVE_SCOPES, AGENT_SCOPE])
+        super().__init__(scopes_supported=[*NATIVE_SCOPES, AGENT_SCOPE, HOST_SCOPE])
         self.settings = settings
         self.keys = keys
         self.db = db
