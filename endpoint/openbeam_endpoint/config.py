@@ -9,9 +9,9 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import tomlkit
 from openbeam.errors import InvalidInput, nearest
@@ -19,7 +19,9 @@ from openbeam.home import DEFAULT_URL
 from openbeam.models import Model, Name
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-__all__ = ["ENVIRONMENT", "Config", "WantedIsolation", "change", "load", "make", "write"]
+__all__ = ["ENVIRONMENT", "Config", "WantedIsolation", "as_file", "change", "load", "loaded", "made", "make", "write"]
+
+S = TypeVar("S", bound=Model)
 
 WantedIsolation = Literal["auto", "docker", "bubblewrap", "none"]
 
@@ -107,9 +109,9 @@ class Config(Model):
         return self.workers or len(os.sched_getaffinity(0))
 
 
-def _sentence(error: Mapping[str, Any], key: str) -> str:
+def _sentence(error: Mapping[str, Any], key: str, known: Iterable[str]) -> str:
     if error["type"] == "extra_forbidden":
-        close = nearest(key, Config.model_fields)
+        close = nearest(key, known)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         return f"there is no setting {key!r}.{hint}"
     if error["type"] == "missing":
@@ -118,6 +120,11 @@ def _sentence(error: Mapping[str, Any], key: str) -> str:
 
 
 def make(values: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Config:
+    """Return the checked settings of an endpoint; as ``made``."""
+    return made(Config, values, places)
+
+
+def made(kind: type[S], values: Mapping[str, Any], places: Mapping[str, str] | None = None) -> S:
     """Return the checked settings. ``places`` says where a key's value comes from, for the error's sake.
 
     Raises
@@ -127,16 +134,23 @@ def make(values: Mapping[str, Any], places: Mapping[str, str] | None = None) -> 
 
     """
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
         place = (places or {}).get(key, "")
-        raise InvalidInput(f"{place}{': ' if place else ''}{_sentence(first, key)}", key=key) from None
+        raise InvalidInput(
+            f"{place}{': ' if place else ''}{_sentence(first, key, kind.model_fields)}", key=key
+        ) from None
 
 
 def load(path: Path, *, with_environment: bool = True) -> Config:
-    """Return the settings of a ``config.toml``, with the environment on top.
+    """Return an endpoint's settings, with the environment on top; as ``loaded``."""
+    return loaded(Config, path, ENVIRONMENT if with_environment else {})
+
+
+def loaded(kind: type[S], path: Path, environment: Mapping[str, str]) -> S:
+    """Return the settings of a ``config.toml``; variables of the environment override the keys that they stand for.
 
     Raises
     ------
@@ -155,10 +169,10 @@ def load(path: Path, *, with_environment: bool = True) -> Config:
     for number, line in enumerate(text.split("\n"), start=1):
         if match := _KEY.match(line):
             places[match[1]] = f"{path}, line {number}"
-    for key, variable in ENVIRONMENT.items() if with_environment else ():
+    for key, variable in environment.items():
         if value := os.environ.get(variable):
             values[key], places[key] = value, variable
-    return make(values, places)
+    return made(kind, values, places)
 
 
 def _toml(value: str | float | bool | tuple[str, ...]) -> str:
@@ -183,10 +197,15 @@ def change(path: Path, changed: Mapping[str, Any]) -> None:
 
 
 def write(path: Path, config: Config) -> None:
-    """Write the settings, each below its comment; one that is not set is written as a comment."""
-    lines = [f"# Settings of the endpoint {config.name}. They are read when it starts.", ""]
-    for key, field in Config.model_fields.items():
+    """Write an endpoint's settings."""
+    path.write_text(as_file(config, f"the endpoint {config.name}"), encoding="utf-8")
+
+
+def as_file(config: Model, whose: str) -> str:
+    """Return settings as a file, each below its comment; one that is not set is written as a comment."""
+    lines = [f"# Settings of {whose}. They are read when it starts.", ""]
+    for key, field in type(config).model_fields.items():
         value = getattr(config, key)
         lines += [f"# {line}" for line in (field.description or "").splitlines()]
         lines += [f"# {key} =" if value is None else f"{key} = {_toml(value)}", ""]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    return "\n".join(lines)

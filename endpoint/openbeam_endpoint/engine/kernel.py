@@ -9,9 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["adopt_orphans", "children", "die_with_parent", "flush_streams", "give_back_memory", "no_new_privileges"]
+__all__ = [
+    "adopt_orphans",
+    "children",
+    "die_with_parent",
+    "flush_streams",
+    "give_back_memory",
+    "hide_from_tracers",
+    "no_new_privileges",
+]
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -29,6 +38,11 @@ def die_with_parent(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def hide_from_tracers() -> None:
+    """Let nobody of the same user read this process's memory and files, or stop it as a debugger does."""
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def adopt_orphans() -> None:

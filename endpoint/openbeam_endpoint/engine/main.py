@@ -37,6 +37,7 @@ __all__ = ["main"]
 _READ: Final = 256 * 1024
 _BEAT: Final = 1.0
 _MOST_FILES: Final = 4096
+_OPEN: Final = Path("/dev/fd")
 
 
 class Dispatcher:
@@ -193,6 +194,17 @@ def _end() -> NoReturn:
     os._exit(0)
 
 
+def _link(address: Path) -> socket.socket:
+    """Return the connection to the agent: one that is open already, or a new one."""
+    if address.parent == _OPEN:
+        link = socket.socket(fileno=int(address.name))
+        link.set_inheritable(False)
+        return link
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(str(address))
+    return link
+
+
 def main() -> None:
     """Run an engine."""
     settings = Settings.parse(sys.argv[1:])
@@ -201,8 +213,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_MOST_FILES, hard), hard))
-    with socket.socket(socket.AF_UNIX) as link:
-        link.connect(str(settings.socket))
+    with _link(settings.socket) as link:
         dispatcher = Dispatcher(settings, link)
         try:
             dispatcher.start()

@@ -10,7 +10,7 @@ import structlog
 from openbeam.errors import EngineFault, InvalidInput
 from openbeam.models import Isolation
 
-from openbeam_endpoint.sandbox import bubblewrap, docker, none
+from openbeam_endpoint.sandbox import bubblewrap, docker, none, seats
 from openbeam_endpoint.sandbox.launch import Order, Sandbox
 
 __all__ = ["LAUNCHERS", "choose_isolation"]
@@ -18,13 +18,13 @@ __all__ = ["LAUNCHERS", "choose_isolation"]
 log = structlog.get_logger()
 
 LAUNCHERS: Final[dict[Isolation, Callable[[Order], Sandbox]]] = {
-    Isolation.docker: docker.launch,
+    Isolation.docker: lambda order: seats.launch(order) if seats.given() else docker.launch(order),
     Isolation.bubblewrap: bubblewrap.launch,
     Isolation.none: none.launch,
 }
 
 _PROBES: Final[dict[Isolation, Callable[[], bool]]] = {
-    Isolation.docker: docker.works,
+    Isolation.docker: lambda: seats.given() or docker.works(),
     Isolation.bubblewrap: bubblewrap.works,
     Isolation.none: lambda: True,
 }

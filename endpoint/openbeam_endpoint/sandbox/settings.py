@@ -8,12 +8,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-__all__ = ["OUTPUT_MOST", "OUTPUT_TAIL", "Settings"]
+__all__ = ["OUTPUT_MOST", "OUTPUT_TAIL", "SEAT_ORDER", "Settings"]
 
 OUTPUT_MOST: Final = 64 * 1024
 """Bytes kept of each stream that a task prints to: ``openbeam.models.MAX_OUTPUT``, without that package's imports."""
 OUTPUT_TAIL: Final = 8 * 1024
 """Bytes that a problem shows of what a task printed, and of its traceback."""
+
+SEAT_ORDER: Final = 64 * 1024
+"""Bytes at most by which an engine is asked for where its container is there already."""
 
 
 @dataclass(frozen=True)
