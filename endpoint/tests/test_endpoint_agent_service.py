@@ -211,7 +211,16 @@ def test_an_agent_that_ends_in_mid_task_leaves_nothing_and_the_next_one_complete
     with site.agent() as third:
         assert operator.get_result(killed) == 1.5
         assert operator.get_task(killed).attempts == 2
-        assert third.end(signal.SIGTERM) < 3.5
+        drained = start_nap(operator)
+        third.process.send_signal(signal.SIGUSR1)
+        until(lambda: third.says("draining"))
+        late = call(operator, nap, 0.1)
+        assert third.process.wait(20) == 0
+        assert operator.get_result(drained) == 1.5
+        assert operator.get_task(drained).attempts == 1
+        assert operator.cancel(late).state is TaskState.cancelled
+        assert operator.get_task(late).attempts == 0
+        until(lambda: not third.left(), 10)
     assert list(lab.scratch.iterdir()) == []
 
 

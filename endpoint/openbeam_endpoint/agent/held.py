@@ -131,3 +131,9 @@ class Leases:
             self._changed.clear()
             await self._changed.wait()
         return room
+
+    async def wait_until_empty(self) -> None:
+        """Return once no task is held."""
+        while self._held:
+            self._changed.clear()
+            await self._changed.wait()

@@ -65,6 +65,7 @@ class Agent:
         self._config = config
         self._isolation = isolation
         self._workers = config.slots
+        self._draining = asyncio.Event()
         identity = folder.identity()
         tokens = Tokens(config.url, identity.endpoint_id, folder.key())
         status = EndpointStatus(
@@ -77,7 +78,7 @@ class Agent:
         )
         self._link = Link(config.url, tokens)
         # A few tasks more than workers, so that a worker that is done finds its next one here.
-        leases = Leases(self._workers + max(_LEAST_PREFETCH, self._workers))
+        leases = self._leases = Leases(self._workers + max(_LEAST_PREFETCH, self._workers))
         cache = FileCache(
             folder.files,
             mirror=config.mirror,
@@ -100,7 +101,7 @@ class Agent:
         self._leasing = Leasing(self._link, leases, self._dispatcher, status)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set, then give back what is not done and end the engines.
+        """Work until ``stop`` is set or all is done after ``drain``, give back what is not done, end the engines.
 
         Raises
         ------
@@ -123,13 +124,23 @@ class Agent:
         log.info("ready", workers=self._workers, isolation=self._isolation.value, service=self._config.url)
         await _together(
             asyncio.FIRST_COMPLETED,
-            self._leasing.ask_for_work(),
+            self._ask_until_drained(),
             self._leasing.renew(),
             self._leasing.listen(),
             self._outbox.send_all(),
             self._tenants.keep_warm(),
             self._tenants.watch(),
         )
+
+    def drain(self) -> None:
+        """Take no more work, and end when what is here is done."""
+        self._draining.set()
+
+    async def _ask_until_drained(self) -> None:
+        await _together(asyncio.FIRST_COMPLETED, self._leasing.ask_for_work(), self._draining.wait())
+        log.info("draining", tasks=len(self._leases.all()))
+        await self._leases.wait_until_empty()
+        log.info("drained")
 
     async def _tell_environment(self) -> None:
         report = EnvironmentReport(digest=environment_digest(), packages=environment_packages()[:_MOST_PACKAGES])
@@ -196,6 +207,7 @@ async def _main(folder: Folder, config: Config, isolation: Isolation, diary: Dia
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    loop.add_signal_handler(signal.SIGUSR1, agent.drain)
     try:
         await agent.run(stop)
     except BaseException as error:
