@@ -70,7 +70,8 @@ def _token() -> str:
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False, on_release=Client.close)
 def _client(token: str) -> Client:
-    return Client(token=token, timeout=_TIMEOUT)
+    # Nobody watches a page that waits: what is put off is said at once.
+    return Client(token=token, timeout=_TIMEOUT, patience=0)
 
 
 def _sign_in_again() -> None:

@@ -25,7 +25,7 @@ from openbeam.runs import RunCalls
 from openbeam.session import Session
 from openbeam.tasks import TaskCalls
 from openbeam.tokens import TokenCalls
-from openbeam.transport import Transport
+from openbeam.transport import PATIENCE, Transport
 
 __all__ = ["Client"]
 
@@ -44,14 +44,23 @@ class Client(RunCalls, TaskCalls, FunctionCalls, DatasetCalls, EndpointCalls, Ho
         else ``~/.config/openbeam/token``, else this machine's operator.
     timeout
         Seconds that an ordinary answer may take.
+    patience
+        Seconds for which a request is sent again that the service puts off for a limit or a quota, with a warning.
 
     Every call may raise ``ServiceUnavailable``, ``ServiceFault``, ``NotSignedIn``, ``NotAllowed`` and ``TooMany``
     besides the errors it names itself. A client may be shared by threads. Close it, or use it in a ``with``.
 
     """
 
-    def __init__(self, url: str | None = None, token: str | Session | None = None, timeout: float = 30.0) -> None:
-        self._wire = Transport(url, token, timeout)
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | Session | None = None,
+        timeout: float = 30.0,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._wire = Transport(url, token, timeout, patience)
 
     @classmethod
     def login(cls, url: str | None = None, *, device: bool | None = None, admin: bool = False) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +10,7 @@ from openbeam.errors import RunFailed, TaskPending
 from openbeam.live import updates
 from openbeam.models import Account, Provenance, RunAgain, RunChunk, RunKeep, RunUpdate, Seconds, TaskProblem
 from openbeam.models import Run as RunRecord
+from openbeam.notices import tell
 from openbeam.states import FINAL_RUN_STATES, RunState
 from openbeam.transport import Transport, poll
 
@@ -110,7 +110,7 @@ class Run:
         poll(self._look, lambda run: run.is_final, timeout)
         self.check()
         if self.state is RunState.incomplete:
-            warnings.warn(f"Run {self.id} is incomplete: {self.account.sentence()}.", stacklevel=2)
+            tell(f"Run {self.id} is incomplete: {self.account.sentence()}.")
         return self
 
     def check(self) -> None:

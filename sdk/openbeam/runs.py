@@ -8,7 +8,7 @@ from openbeam.checks import checked
 from openbeam.errors import UnknownRun
 from openbeam.models import MAX_PAGE, Dataset, Endpoint, FunctionSummary, Model, RunFilter, RunSubmit
 from openbeam.models import Run as RunRecord
-from openbeam.notices import show
+from openbeam.notices import tell
 from openbeam.paging import gather
 from openbeam.paths import segment
 from openbeam.run import Run
@@ -53,7 +53,7 @@ class RunCalls:
             fresh=fresh,
         )
         record = self._wire.post(RunRecord, "/runs", submit)
-        show(record.notices)
+        tell(*record.notices)
         return Run(self._wire, record)
 
     def runs(self, limit: int = MAX_PAGE, **filters: Any) -> list[Run]:

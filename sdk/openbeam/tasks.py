@@ -8,7 +8,7 @@ from typing import Any
 from openbeam.checks import check_payload, checked, no_result
 from openbeam.errors import TaskPending, UnknownTask
 from openbeam.models import MAX_WAIT, Task, TaskOutput, TaskStanding, TaskStatusReply, TaskStatusRequest, TaskSubmit
-from openbeam.notices import show
+from openbeam.notices import tell
 from openbeam.paths import segment
 from openbeam.states import FINAL_TASK_STATES, TaskState
 from openbeam.transport import Transport, poll
@@ -44,7 +44,7 @@ class TaskCalls:
         submit = checked(TaskSubmit, function=function_id, endpoint=endpoint_id, args=list(args), kwargs=kwargs)
         check_payload(args, kwargs)
         task = self._wire.post(Task, "/tasks", submit)
-        show(task.notices)
+        tell(*task.notices)
         return task.id
 
     def get_task(self, task_id: str, wait: float = 0.0) -> Task:

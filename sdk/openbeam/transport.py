@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from openbeam import __version__
+from openbeam.again import through_breaks, when_asked_to_wait
 from openbeam.checks import error_of, json_bytes
 from openbeam.errors import OpenbeamError, ServiceFault, ServiceUnavailable
 from openbeam.login import Bearer, find_token
@@ -22,18 +23,14 @@ from openbeam.patience import Patience
 from openbeam.places import service_url, trusts_environment
 from openbeam.session import Session
 
-__all__ = ["Transport", "poll"]
+__all__ = ["PATIENCE", "Transport", "poll"]
 
 T = TypeVar("T")
 Body: TypeAlias = BaseModel | Mapping[str, Any] | bytes
 """What becomes JSON, or is JSON already."""
 
 API = "/api/v1"
-
-# A GET may be asked again when its connection broke: nothing happened, or nothing that matters.
-_PAUSES = (0.1, 0.5)
-_BROKEN = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError)
-
+PATIENCE: Final = 60.0
 
 _SHORTEST_POLL = 0.1
 
@@ -70,11 +67,18 @@ def _content(body: Body) -> bytes:
 
 
 class Transport:
-    """An HTTP connection to one service, with the caller's token."""
+    """An HTTP connection to one service, with the caller's token.
 
-    def __init__(self, url: str | None, token: str | Session | None, timeout: float) -> None:
+    A request that the service puts off is sent again, for up to ``patience`` seconds.
+    """
+
+    def __init__(
+        self, url: str | None, token: str | Session | None, timeout: float, patience: float = PATIENCE
+    ) -> None:
         self.url = service_url(url)
         self.timeout = timeout
+        self._through_breaks = through_breaks()
+        self._patiently = when_asked_to_wait(patience)
         found = find_token(token, self.url)
         self._http = httpx.Client(
             base_url=self.url,
@@ -94,11 +98,11 @@ class Transport:
         if wait:
             known["wait"] = wait
         request = {"params": known, "timeout": self.timeout + wait}
-        return self._read(shape, self._send_again("GET", path, **request))
+        return self._read(shape, self._through_breaks(self._patiently, self._send, "GET", path, **request))
 
-    def post(self, shape: type[T], path: str, body: Body) -> T:
-        """Return the answer to a POST of JSON as ``shape``."""
-        return self._write("POST", shape, path, body)
+    def post(self, shape: type[T], path: str, body: Body, *, patient: bool = True) -> T:
+        """Return the answer to a POST of JSON as ``shape``; without ``patient`` it is not sent again."""
+        return self._write("POST", shape, path, body, patient=patient)
 
     def patch(self, shape: type[T], path: str, body: Body) -> T:
         """Return the answer to a PATCH of JSON as ``shape``."""
@@ -110,7 +114,7 @@ class Transport:
 
     def delete(self, path: str) -> None:
         """Send a DELETE, and leave what it answers."""
-        response = self._send("DELETE", path)
+        response = self._patiently(self._send, "DELETE", path)
         if not response.is_success:
             raise self._error(response)
 
@@ -148,19 +152,11 @@ class Transport:
             url=self.url,
         )
 
-    def _write(self, method: str, shape: type[T], path: str, body: Body) -> T:
-        headers = {"Content-Type": "application/json"}
-        return self._read(shape, self._send(method, path, content=_content(body), headers=headers))
-
-    def _send_again(self, method: str, path: str, **request: Any) -> httpx.Response:
-        for pause in _PAUSES:
-            try:
-                return self._send(method, path, **request)
-            except ServiceUnavailable as error:
-                if not isinstance(error.__cause__, _BROKEN):
-                    raise
-                time.sleep(pause)
-        return self._send(method, path, **request)
+    def _write(self, method: str, shape: type[T], path: str, body: Body, *, patient: bool = True) -> T:
+        wanted = {"content": _content(body), "headers": {"Content-Type": "application/json"}}
+        if not patient:
+            return self._read(shape, self._send(method, path, **wanted))
+        return self._read(shape, self._patiently(self._send, method, path, **wanted))
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:

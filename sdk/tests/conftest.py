@@ -39,13 +39,13 @@ class Wire:
         self.answers[request] = list(answers)
 
     @staticmethod
-    def reply(body: Any, status: int = 200, content_type: str = "application/json") -> Answer:
+    def reply(body: Any, status: int = 200, content_type: str = "application/json", **headers: str) -> Answer:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(status)
-            handler.send_header("Content-Type", content_type)
-            handler.send_header("Content-Length", str(len(content)))
+            for name, value in {"Content-Type": content_type, "Content-Length": str(len(content)), **headers}.items():
+                handler.send_header(name, value)
             handler.end_headers()
             handler.wfile.write(content)
 

@@ -137,3 +137,35 @@ def test_the_command_line_cancels_a_call_when_no_run_has_the_id(wire: Any) -> No
     wire.on("POST /tasks/t1/cancel", wire.reply(_task(state="cancelled")))
     done = _openbeam(wire.url, "cancel", "t1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "t1\tcancelled\t\n", "")
+
+
+# ------------------------------------------------------------------------------------------------ quotas
+def test_a_quota_is_a_table_or_json(wire: Any) -> None:
+    own = {
+        "who": "you",
+        "runs": {"used": 2, "limit": 50},
+        "tasks": {"used": 12_000, "limit": None},
+        "cpu_seconds": {"used": 5_400, "limit": 36_000, "frees": NOW},
+    }
+    none = {"used": 0, "limit": None}
+    wire.on("GET /quota", wire.reply([own, {"who": "the class 9b", "runs": none, "tasks": none, "cpu_seconds": none}]))
+    shown = _openbeam(wire.url, "quota")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = [line.split("\t") for line in shown.stdout.splitlines()]
+    assert lines[:2] == [["you", "runs under way", "2", "50", ""], ["you", "calls under way", "12,000", "no limit", ""]]
+    assert lines[2][:4] == ["you", "hours of CPU time in 24 hours", "1.5", "10"]
+    assert datetime.strptime(lines[2][4], "%Y-%m-%d %H:%M").astimezone(UTC).isoformat() == NOW.replace("Z", "+00:00")
+    assert {line[0] for line in lines[3:]} == {"the class 9b"}
+    told = [json.loads(line) for line in _openbeam(wire.url, "quota", "--json").stdout.splitlines()]
+    assert [one["who"] for one in told] == ["you", "the class 9b"]
+    assert told[0]["cpu_seconds"]["frees"] == NOW
+
+
+def test_a_command_that_is_put_off_says_so_and_goes_on(wire: Any) -> None:
+    said = {"kind": "QuotaUsedUp", "message": "You have 2 runs.", "details": {"retry_after": 0}}
+    put_off = wire.reply({"error": said}, 429, **{"Retry-After": "0"})
+    wire.on("POST /tasks/t1/cancel", put_off, wire.reply(_task(state="cancelled")))
+    wire.on("GET /runs/t1", wire.reply({"error": {"kind": "UnknownRun", "message": "No.", "details": {}}}, 404))
+    done = _openbeam(wire.url, "cancel", "t1")
+    assert (done.returncode, done.stdout) == (0, "t1\tcancelled\t\n")
+    assert done.stderr == "warning: You have 2 runs. Trying again in 0.1 s.\n"

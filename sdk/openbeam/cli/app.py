@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from openbeam import __version__
 from openbeam.cli import classes, endpoints, functions, hosts, identity, running, tokens, work
 from openbeam.cli.audit import audit
+from openbeam.cli.quota import quota
 from openbeam.cli.screen import diagnostics, fail, plain, rows
 from openbeam.client import Client
 from openbeam.errors import OpenbeamError
@@ -62,6 +63,7 @@ for command in (identity.login, identity.logout, identity.whoami):
 
 
 app.command()(audit)
+app.command()(quota)
 
 
 @datasets_app.callback()

@@ -44,7 +44,7 @@ class _Batch:
         while self._futures:
             part = self._futures[: self._most]
             try:
-                ids = self._wire.post(TaskBatchReply, "/tasks/batch", self._body(part)).ids
+                ids = self._wire.post(TaskBatchReply, "/tasks/batch", self._body(part), patient=False).ids
             except CallsRefused as error:
                 self._drop(error)
             except TooMany as error:
@@ -68,13 +68,13 @@ class _Batch:
 
     def _make_do(self, error: TooMany) -> None:
         room = int(error.details.get("room", 0))
-        if error.details.get("quota") == "cpu_seconds" or error.details.get("limit") == 0:
+        if error.details.get("quota") == "cpu_seconds" or "retry_after" not in error.details:
             # Nothing that we wait for frees it.
             self._refuse_all(error)
         elif 0 < room < self._most:
             self._most = room
         else:
-            time.sleep(min(float(error.details.get("retry_after", 1)), _LONGEST_PAUSE))
+            time.sleep(min(float(error.details["retry_after"]), _LONGEST_PAUSE))
 
     def _drop(self, error: CallsRefused) -> None:
         """End the calls that cannot be run; the others go out again."""
