@@ -141,7 +141,7 @@ def test_an_idle_process_that_is_killed_takes_an_engine_without_sandbox_along(
 
 
 def test_an_engine_that_is_frozen_is_noticed(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openbeam_endpoint.engines._SILENCE", 3.0)
+    monkeypatch.setattr("openbeam_endpoint.engines.handle._SILENCE", 3.0)
     engine = make_engine(Isolation.bubblewrap)
     processes = family()
     pending = Pending(engine, SLEEP)
@@ -154,8 +154,8 @@ def test_an_engine_that_is_frozen_is_noticed(make_engine: MakeEngine, monkeypatc
 def test_a_pool_that_starts_nothing_and_a_task_that_cannot_be_stopped_are_noticed(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openbeam_endpoint.engines._STANDSTILL", 2.0)
-    monkeypatch.setattr("openbeam_endpoint.engines._GRACE", 1.0)
+    monkeypatch.setattr("openbeam_endpoint.engines.runs._STANDSTILL", 2.0)
+    monkeypatch.setattr("openbeam_endpoint.engines.runs._GRACE", 1.0)
     engine = make_engine(Isolation.none, workers=2)
     late = Pending(engine, SLEEP, timeout=4)
     assert late.running.wait(20)

@@ -1,0 +1,176 @@
+"""The agent's handle on an engine: tasks in, answers out, and an engine that fails is noticed and cleared away.
+
+Nothing that comes from the sandbox is opened here but frame heads, and those are checked. An engine answers every task
+it took exactly once, even when it dies.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+from openbeam.errors import EngineFault
+from openbeam.models import Isolation
+
+from openbeam_endpoint.engines.launch import Launch
+from openbeam_endpoint.engines.line import LOOK, Line
+from openbeam_endpoint.engines.runs import EngineReply, Run, Runs, problem, reply
+from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Running
+
+__all__ = ["Engine"]
+
+log = structlog.get_logger()
+
+_SILENCE: Final = 15.0
+"""Seconds without a beat before an engine counts as dead."""
+_CLOSED: Final = "The engine was closed."
+
+
+class Engine:
+    """One sandbox with workers that stay warm. All methods may be called from any thread.
+
+    Callbacks come from the engine's own thread (or, when the engine is gone, from the caller's): they must be short.
+    """
+
+    def __init__(
+        self, *, name: str, data: Path, workers: int, isolation: Isolation, scratch: Path | None = None
+    ) -> None:
+        self.name = name
+        self.mark = f"engine {secrets.token_hex(3)}"
+        """Tells this engine from others of the same name, before and after it."""
+        self.workers = workers
+        self.isolation = isolation
+        self._launch = Launch(name=name, workers=workers, data=data.resolve(), isolation=isolation, scratch=scratch)
+        self._runs = Runs(workers)
+        self._line: Line | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._beat = 0.0
+
+    # ------------------------------------------------------------------------------------------------ life
+    @property
+    def healthy(self) -> bool:
+        """Whether it takes tasks. It never becomes healthy again: make a new one."""
+        return self._runs.is_open
+
+    @property
+    def busy(self) -> int:
+        """Tasks that it has taken and not answered."""
+        return len(self._runs)
+
+    def start(self, timeout: float = 90) -> None:
+        """Launch the sandbox; returns when every worker is warm.
+
+        Raises
+        ------
+        EngineFault
+            When that does not succeed within ``timeout`` seconds. ``details``: ``log``, what the sandbox wrote.
+
+        """
+        began = self._beat = time.monotonic()
+        try:
+            line = self._line = self._launch.connect(timeout)
+        except EngineFault:
+            self._end("The engine did not start.")
+            raise
+        self._beat = time.monotonic()
+        self._runs.open()
+        self._thread = threading.Thread(target=self._listen, args=(line,), name=f"engine-{self.name}", daemon=True)
+        self._thread.start()
+        seconds = round(time.monotonic() - began, 1)
+        log.info("engine ready", engine=self.name, workers=self.workers, isolation=str(self.isolation), seconds=seconds)
+
+    def close(self) -> None:
+        """End the engine and everything in it; tasks that it had not answered get an ``EngineFault``."""
+        self._end(_CLOSED)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _end(self, message: str) -> None:
+        """Take no more tasks, answer what is open, then clear everything away."""
+        self._closed = True
+        for run in self._runs.end():
+            where = "" if run.started is None else self.mark
+            run.answer(EngineReply(None, problem(EngineFault(message), retry=True), where))
+        if self._line is not None:
+            self._line.hang_up()
+        self._launch.close()
+
+    # ------------------------------------------------------------------------------------------------ tasks
+    def submit(
+        self,
+        task_id: str,
+        body: bytes,
+        timeout: float,
+        on_done: Callable[[EngineReply], None],
+        on_running: Callable[[], None] | None = None,
+        series: str = "",
+    ) -> None:
+        """Have a worker run a task of at most ``timeout`` seconds.
+
+        ``on_done`` is called exactly once. With more tasks than workers, they wait here in turn. Tasks of one
+        ``series`` may follow each other in one process.
+        """
+        run = Run(task_id, timeout, on_done, on_running)
+        number = self._runs.take(run)
+        if number is None or self._line is None:
+            run.answer(EngineReply(None, problem(EngineFault("The engine is gone."), retry=True)))
+            return
+        try:
+            self._line.send({"op": "run", "task": number, "timeout": timeout, "series": series}, body)
+        except EngineFault as error:
+            self._runs.settle(number, EngineReply(None, problem(error)))
+
+    def cancel(self, task_id: str) -> None:
+        """Stop a task: what runs of it is killed, and its ``on_done`` gets ``TaskCancelled``."""
+        if self._line is not None:
+            for number in self._runs.named(task_id):
+                self._line.send({"op": "cancel", "task": number})
+
+    # ------------------------------------------------------------------------------------------------ listening
+    def _listen(self, line: Line) -> None:
+        reason = _CLOSED
+        try:
+            with line:
+                self._serve(line)
+        except EngineFault as error:
+            reason = error.message
+        finally:
+            if not self._closed:
+                log.warning("engine failed", engine=self.name, reason=reason, open_tasks=self.busy)
+            self._end(reason)
+
+    def _serve(self, line: Line) -> None:
+        looked = 0.0
+        while not self._closed:
+            for head, body in line.hear():
+                self._hear(head, body)
+            if time.monotonic() > looked + LOOK:
+                looked = time.monotonic()
+                self._check()
+
+    def _hear(self, head: Head, body: bytes) -> None:
+        match head:
+            case Beat():
+                self._beat = time.monotonic()
+            case Running(task=number):
+                self._runs.start(number)
+            case Done(task=number):
+                if head.worker:
+                    # Word of its start goes another way inside the engine, and may come after this.
+                    self._runs.start(number)
+                self._runs.settle(number, reply(head, body, self.mark))
+            case Fault(message=message):
+                raise EngineFault(message)
+
+    def _check(self) -> None:
+        """Raise ``EngineFault`` when the engine lives and does not work: from here it is all the same."""
+        if time.monotonic() > self._beat + _SILENCE:
+            raise EngineFault("The engine gives no sign of life.")
+        self._runs.check()

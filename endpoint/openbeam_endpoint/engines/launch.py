@@ -1,0 +1,117 @@
+"""An engine on its way up: its sandbox is launched, it connects, its workers become warm."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+from openbeam.errors import EngineFault
+from openbeam.models import Isolation
+
+from openbeam_endpoint.engines.line import LOOK, Line
+from openbeam_endpoint.sandbox.choose import LAUNCHERS
+from openbeam_endpoint.sandbox.heads import Fault, Ready
+from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, Sandbox, short_folder
+
+__all__ = ["Launch"]
+
+log = structlog.get_logger()
+
+_LONGEST_REASON: Final = 300
+
+
+class Launch:
+    """One sandbox, from its launch to its end. ``close`` may be called at any time, from any thread."""
+
+    def __init__(self, *, name: str, workers: int, data: Path, isolation: Isolation, scratch: Path | None) -> None:
+        self._name = name
+        self._workers = workers
+        self._data = data
+        self._isolation = isolation
+        self._scratch = scratch
+        self._lock = threading.Lock()
+        self._closed = False
+        self._sandbox: Sandbox | None = None
+        self._sockets: Path | None = None
+
+    def connect(self, timeout: float) -> Line:
+        """Launch the sandbox; return the line to it when every worker is warm.
+
+        Raises
+        ------
+        EngineFault
+            When that does not succeed within ``timeout`` seconds; then all is cleared away. ``details``: ``log``, what
+            the sandbox wrote.
+
+        """
+        try:
+            return self._connect(time.monotonic() + timeout)
+        except (EngineFault, OSError) as error:
+            written = self._sandbox.log() if self._sandbox else ""
+            self.close()
+            raise EngineFault(f"{error} {_last_line(written)}".strip(), log=written) from error
+
+    def close(self) -> None:
+        """End all that was launched; returns when nothing is left."""
+        with self._lock:
+            self._closed = True
+            sandbox, self._sandbox = self._sandbox, None
+            sockets, self._sockets = self._sockets, None
+        if sandbox is not None:
+            sandbox.close()
+        if sockets is not None:
+            shutil.rmtree(sockets, ignore_errors=True)
+
+    def _connect(self, deadline: float) -> Line:
+        sockets = self._sockets = short_folder(None)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(sockets / SOCKET_NAME))
+            listener.listen(1)
+            self._sandbox = LAUNCHERS[self._isolation](
+                Order(name=self._name, workers=self._workers, data=self._data, sockets=sockets, scratch=self._scratch)
+            )
+            line = Line(self._accept(listener, deadline))
+        # What is connected needs no name; so nothing stays on disk when the agent is killed.
+        shutil.rmtree(sockets, ignore_errors=True)
+        try:
+            self._await_ready(line, deadline)
+        except EngineFault:
+            with line:
+                raise
+        return line
+
+    def _accept(self, listener: socket.socket, deadline: float) -> socket.socket:
+        listener.settimeout(LOOK)
+        while time.monotonic() < deadline:
+            try:
+                return listener.accept()[0]
+            except TimeoutError:
+                self._check()
+        raise EngineFault("The engine did not start in time.")
+
+    def _await_ready(self, line: Line, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            for head, _ in line.hear():
+                match head:
+                    case Ready(pool=pool, zygote=zygote):
+                        log.debug("engine warm", engine=self._name, pool=round(pool, 1), zygote=round(zygote, 1))
+                        return
+                    case Fault(message=message):
+                        raise EngineFault(message)
+            self._check()
+        raise EngineFault("The engine's workers were not ready in time.")
+
+    def _check(self) -> None:
+        sandbox = self._sandbox
+        if self._closed or sandbox is None or not sandbox.running():
+            raise EngineFault("The engine ended while it started.")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:_LONGEST_REASON] if lines else ""
