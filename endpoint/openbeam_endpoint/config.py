@@ -29,6 +29,7 @@ ENVIRONMENT: Final = {
     "url": "OPENBEAM_URL",
     "workers": "OPENBEAM_WORKERS",
     "isolation": "OPENBEAM_ISOLATION",
+    "spare_engines": "OPENBEAM_SPARE_ENGINES",
     "mirror": "OPENBEAM_OPENDATA_MIRROR",
 }
 """Settings that an environment variable overrides, and its name."""
@@ -85,6 +86,11 @@ class Config(Model):
     max_engines: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2,
         description="Authors whose code may run at once. Each has an engine with workers of its own.",
+    )
+    spare_engines: Annotated[int, Field(ge=0, le=8)] = Field(
+        default=1,
+        description="Engines started ahead: an author who comes anew, or whose engine was lost, need not wait.\n"
+        "Each takes about 250 MB of memory. 0 starts every engine when it is needed.",
     )
     engine_idle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=120, description="An author's engine without work ends after this many seconds."

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from openbeam import __version__
 from openbeam.errors import OpenbeamError
@@ -18,6 +19,9 @@ from openbeam.models import Isolation, Model
 from pydantic import Field, ValidationError
 
 __all__ = ["Diary", "Entry", "Phase", "read"]
+
+
+_LONGEST_TROUBLE: Final = 1_000
 
 
 class Phase(StrEnum):
@@ -40,6 +44,8 @@ class Entry(Model):
     workers: int | None = None
     reason: str = ""
     """Why it ended, unless it was asked to."""
+    trouble: str = ""
+    """What does not work while the endpoint as a whole does."""
 
 
 class Diary:
@@ -58,6 +64,11 @@ class Diary:
     def ready(self) -> None:
         """Note that it takes work."""
         self._entry.phase = Phase.ready
+        self._write()
+
+    def trouble(self, what: str) -> None:
+        """Note what does not work; nothing once it does."""
+        self._entry.trouble = what[:_LONGEST_TROUBLE]
         self._write()
 
     def end(self, reason: str = "") -> None:

@@ -28,6 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "OPENBEAM_HOME": str(home),
         "OPENBEAM_URL": url,
         "OPENBEAM_WORKERS": "2",
+        # Each takes seconds of a core; the tests of recovery have them.
+        "OPENBEAM_SPARE_ENGINES": "0",
         "OPENBEAM_OPENDATA_MIRROR": str(home / "mirror"),
         "HOME": str(home),
         "PATH": f"{BIN}:{kept['PATH']}",

@@ -161,7 +161,7 @@ def test_an_engine_that_is_not_well_answers_with_a_fault_and_is_replaced() -> No
         running = asyncio.create_task(engine.run("task", b"", 1, lambda: None))
         await asyncio.sleep(0)
         engine.engine.healthy = False
-        await house.place.retire_unhealthy()
+        house.place.retire_unhealthy()
         reply = await running
         assert reply.problem is not None
         assert (reply.problem.kind, reply.problem.retry) == ("EngineFault", True)
@@ -194,9 +194,10 @@ def test_idle_engines_end_and_the_warm_one_stays() -> None:
     async def what(house: House) -> None:
         for tenant in ("warm", "b"):
             await house.work(tenant)
-        await house.place.retire_idle(60, keep="warm")
+        house.place.retire_idle(60, keep="warm")
         assert sorted(house.open) == ["b", "warm"]
-        await house.place.retire_idle(0, keep="warm")
+        house.place.retire_idle(0, keep="warm")
+        await asyncio.sleep(0)
         assert house.open == ["warm"]
         await house.place.close()
         assert house.open == []

@@ -161,10 +161,10 @@ def test_an_analysis_runs_over_real_events(running: Agent, operator: Client) -> 
 
 
 def test_another_author_gets_an_engine_of_their_own(site: Site, running: Agent, operator: Client, pupil: str) -> None:
-    before = sum("engine ready" in line for line in running.lines)
+    before = sum("engine given" in line for line in running.lines)
     with site.client(pupil) as author:
         assert author.get_result(call(author, add, [2, 2])) == 4
-    assert sum("engine ready" in line for line in running.lines) == before + 1
+    assert sum("engine given" in line for line in running.lines) == before + 1
     assert operator.get_result(call(operator, add, [2, 3])) == 5
 
 

@@ -12,6 +12,7 @@ One event loop owns all of it. Threads do what blocks: transfers, starting and e
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import signal
@@ -35,6 +36,7 @@ from openbeam_endpoint.agent.lease import Leasing
 from openbeam_endpoint.agent.link import Link, patiently
 from openbeam_endpoint.agent.log import configure as configure_log
 from openbeam_endpoint.agent.outbox import Outbox
+from openbeam_endpoint.agent.supply import Supply
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.config import Config
 from openbeam_endpoint.diary import Diary
@@ -62,6 +64,7 @@ class Agent:
     def __init__(self, folder: Folder, config: Config, isolation: Isolation, diary: Diary) -> None:
         self._folder = folder
         self._diary = diary
+        self._numbers = itertools.count(1)
         self._config = config
         self._isolation = isolation
         self._workers = config.slots
@@ -89,7 +92,7 @@ class Agent:
         self._outbox = Outbox(self._link, leases)
         self._keeper = Keeper(cache)
         self._tenants = Tenants(
-            self._engine,
+            Supply(self._engine, spares=config.spare_engines, on_trouble=diary.trouble),
             warm=config.warm_tenant or identity.owner_id,
             most=config.max_engines,
             idle_seconds=config.engine_idle_seconds,
@@ -130,6 +133,7 @@ class Agent:
             self._outbox.send_all(),
             self._tenants.keep_warm(),
             self._tenants.watch(),
+            self._tenants.keep_spares(),
         )
 
     def drain(self) -> None:
@@ -162,9 +166,9 @@ class Agent:
             async with asyncio.timeout(_GOODBYE_SECONDS):
                 await self._outbox.send_rest()
 
-    def _engine(self, tenant: str) -> Engine:
+    def _engine(self) -> Engine:
         return Engine(
-            name=f"{self._config.name}-{tenant}",
+            name=f"{self._config.name}-{next(self._numbers)}",
             data=self._folder.files,
             workers=self._workers,
             isolation=self._isolation,

@@ -109,6 +109,12 @@ class Place:
         self._entries: dict[str, _Entry] = {}
         self._turn = asyncio.Lock()
         self._left = asyncio.Event()
+        self._parting: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody uses an engine, or waits for one."""
+        return bool(self._entries or self._parting) or any(engine.users for engine in self._engines.values())
 
     def lacks(self, tenant: str) -> bool:
         """Tell whether the tenant has no engine although there is room for it."""
@@ -145,23 +151,25 @@ class Place:
         engine.used = time.monotonic()
         self._left.set()
 
-    async def retire_unhealthy(self) -> None:
-        """End engines that are not well; their tasks get an answer that a retry mends."""
+    def retire_unhealthy(self) -> None:
+        """Part with engines that are not well; their tasks get an answer that a retry mends. Nobody waits for it."""
         for engine in [engine for engine in self._engines.values() if not engine.engine.healthy]:
-            await self._retire(engine)
+            self._part_with(engine)
 
-    async def retire_idle(self, seconds: float, *, keep: str) -> None:
+    def retire_idle(self, seconds: float, *, keep: str) -> None:
         """End engines without users for so long, but not the one of the tenant ``keep``."""
         for engine in list(self._engines.values()):
             if engine.tenant != keep and not engine.users and time.monotonic() - engine.used >= seconds:
                 log.info("engine ended, it was idle", tenant=engine.tenant)
-                await self._retire(engine)
+                self._part_with(engine)
 
     async def close(self) -> None:
         """End every engine and let nobody in."""
         for entry in self._entries.values():
             entry.opening.cancel()
-        await asyncio.gather(*(self._retire(engine) for engine in list(self._engines.values())))
+        for engine in list(self._engines.values()):
+            self._part_with(engine)
+        await asyncio.gather(*self._parting)
 
     async def _open(self, tenant: str, entry: _Entry) -> TenantEngine:
         async with self._turn:
@@ -175,7 +183,7 @@ class Place:
             return engine
 
     async def _opened(self, tenant: str) -> TenantEngine:
-        await self.retire_unhealthy()
+        self.retire_unhealthy()
         if tenant not in self._engines:
             await self._make_room()
             self._engines[tenant] = TenantEngine(tenant, await self._start(tenant))
@@ -184,14 +192,24 @@ class Place:
     async def _make_room(self) -> None:
         while len(self._engines) >= self._room:
             if idle := [engine for engine in self._engines.values() if not engine.users]:
-                await self._retire(min(idle, key=lambda engine: engine.used))
+                longest = min(idle, key=lambda engine: engine.used)
+                self._release(longest)
+                await self._finish(longest)
             else:
                 self._left.clear()
                 await self._left.wait()
 
-    async def _retire(self, engine: TenantEngine) -> None:
-        if self._engines.get(engine.tenant) is engine:
-            del self._engines[engine.tenant]
-            self._left.set()
-            engine.end(EngineFault("The engine stopped before the task was done."))
-            await self._end(engine.engine)
+    def _release(self, engine: TenantEngine) -> None:
+        del self._engines[engine.tenant]
+        self._left.set()
+
+    def _part_with(self, engine: TenantEngine) -> None:
+        """Let an engine go that nobody shall get any more: the next one need not wait for its end."""
+        self._release(engine)
+        parting = asyncio.get_running_loop().create_task(self._finish(engine))
+        self._parting.add(parting)
+        parting.add_done_callback(self._parting.discard)
+
+    async def _finish(self, engine: TenantEngine) -> None:
+        engine.end(EngineFault("The engine stopped before the task was done."))
+        await self._end(engine.engine)

@@ -115,6 +115,7 @@ def _facts(found: Status) -> list[tuple[str, object]]:
     load = f"{decimal(found.load.memory)} in {found.load.processes} processes" if found.load else None
     facts = [
         ("reason", found.reason),
+        ("trouble", found.trouble),
         ("process", found.pid),
         ("since", f"{found.since.astimezone():%Y-%m-%d %H:%M} ({_ago(found.since)})" if found.since else None),
         ("workers", found.workers),
