@@ -5,7 +5,8 @@ opens). Both sides decode with bounds, so that neither can make the other alloca
 
 From the agent: ``run`` (``task``, ``timeout``, ``series``; body: the task) and ``cancel`` (``task``).
 From the engine: ``ready``, ``beat``, ``running`` (``task``), ``done`` (``task``, ``problem``, ``worker``,
-``printed``; body: the result) and ``fault`` (``message``: the engine cannot go on).
+``printed``; body: the result), ``worn`` (``message``: it takes no more, and what has begun may end) and ``fault``
+(``message``: the engine cannot go on).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Obedient:
     def __init__(self, *, starts: bool = True) -> None:
         self.name = "obedient"
         self.starts = starts
-        self.healthy = False
+        self.healthy = self.leaving = self.worn = False
         self.open: dict[str, Callable[[EngineReply], None]] = {}
         self.bodies: list[bytes] = []
         self.cancelled: list[str] = []

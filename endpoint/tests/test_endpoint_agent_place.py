@@ -21,7 +21,10 @@ class Counted:
     """What a place sees of an engine."""
 
     tenant: str
+    name: str = "counted"
     healthy: bool = True
+    leaving: bool = False
+    worn: bool = False
     submitted: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
 

@@ -111,24 +111,6 @@ def part(name: str) -> psutil.Process:
     }[name]()
 
 
-@pytest.mark.parametrize("name", ["main", "interchange", "manager", "worker"])
-def test_whatever_process_of_an_engine_is_killed_its_task_may_be_tried_again(
-    make_engine: MakeEngine, name: str
-) -> None:
-    engine = make_engine(Isolation.bubblewrap)
-    processes = family()
-    pending = Pending(engine, SLEEP)
-    assert pending.running.wait(20)
-    part(name).kill()
-    problem = pending.problem(5)
-    assert problem.kind in {"EngineFault", "WorkerKilled"}
-    assert problem.retry
-    assert_gone(processes)
-    assert not engine.healthy
-    later = Pending(engine, ONE).problem(1)
-    assert (later.kind, later.retry) == ("EngineFault", True)
-
-
 @pytest.mark.parametrize("name", ["worker", "minder"])
 def test_an_idle_process_that_is_killed_takes_an_engine_without_sandbox_along(
     make_engine: MakeEngine, name: str

@@ -109,6 +109,7 @@ class Place:
         self._entries: dict[str, _Entry] = {}
         self._turn = asyncio.Lock()
         self._left = asyncio.Event()
+        self._closed = False
         self._parting: set[asyncio.Task[None]] = set()
 
     @property
@@ -156,6 +157,15 @@ class Place:
         for engine in [engine for engine in self._engines.values() if not engine.engine.healthy]:
             self._part_with(engine)
 
+    def part_with_worn(self) -> bool:
+        """Let the tenant of a worn engine have another one, while what runs in this one ends. One at a time."""
+        for engine in self._engines.values():
+            if engine.engine.worn:
+                log.info("engine recycled", engine=engine.engine.name, tenant=engine.tenant)
+                self._part_with(engine)
+                return True
+        return False
+
     def retire_idle(self, seconds: float, *, keep: str) -> None:
         """End engines without users for so long, but not the one of the tenant ``keep``."""
         for engine in list(self._engines.values()):
@@ -167,8 +177,10 @@ class Place:
         """End every engine and let nobody in."""
         for entry in self._entries.values():
             entry.opening.cancel()
+        self._closed = True
         for engine in list(self._engines.values()):
             self._part_with(engine)
+        self._left.set()
         await asyncio.gather(*self._parting)
 
     async def _open(self, tenant: str, entry: _Entry) -> TenantEngine:
@@ -211,5 +223,8 @@ class Place:
         parting.add_done_callback(self._parting.discard)
 
     async def _finish(self, engine: TenantEngine) -> None:
+        while engine.users and (engine.engine.healthy or engine.engine.leaving) and not self._closed:
+            self._left.clear()
+            await self._left.wait()
         engine.end(EngineFault("The engine stopped before the task was done."))
         await self._end(engine.engine)

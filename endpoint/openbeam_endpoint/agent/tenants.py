@@ -91,6 +91,8 @@ class Tenants:
             for place in self._places:
                 place.retire_unhealthy()
                 place.retire_idle(self._idle_seconds, keep=self._warm)
+            if self._supply.has_spare:
+                any(place.part_with_worn() for place in self._places)
 
     async def keep_spares(self) -> None:
         """Have spare engines ready, for ever."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ __all__ = [
     "give_back_memory",
     "hide_from_tracers",
     "no_new_privileges",
+    "peer",
 ]
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -64,6 +67,12 @@ def give_back_memory() -> None:
     """Return freed memory to the machine: a fork copies what is left faster. Does nothing where libc cannot."""
     with suppress(AttributeError):
         _libc.malloc_trim(0)
+
+
+def peer(line: socket.socket) -> int:
+    """Return the id of the process that connected to a unix socket of ours."""
+    pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(pid)
 
 
 def children() -> set[int]:

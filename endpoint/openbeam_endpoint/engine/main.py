@@ -1,8 +1,9 @@
 """The engine's first process: between the agent's socket and Parsl's workers.
 
 Starts the zygote, then Parsl, says ``ready``, and from then on hands a task to a worker whenever one is free. One
-thread, one loop. When the agent hangs up, or any process that the engine needs has died, it ends: a pool that lost a
-process may look well and hang, and a new engine is ready in seconds.
+thread, one loop. When the agent hangs up, or a process that all of the engine needs has died, it ends: a pool that lost
+a process may look well and hang, and another engine is ready. When a worker has died, it takes no more tasks, and what
+the other workers have may end.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from openbeam.errors import TaskCancelled, WorkerKilled
 
 from openbeam_endpoint import wire
 from openbeam_endpoint.engine import kernel
-from openbeam_endpoint.engine.pool import Pool
+from openbeam_endpoint.engine.pool import WORKER, Pool
 from openbeam_endpoint.engine.problems import answer, fault, problem_of
 from openbeam_endpoint.sandbox.settings import Settings
 
@@ -38,6 +39,7 @@ _READ: Final = 256 * 1024
 _BEAT: Final = 1.0
 _MOST_FILES: Final = 4096
 _OPEN: Final = Path("/dev/fd")
+_WORN: Final = "The engine lost a worker."
 
 
 class Dispatcher:
@@ -47,8 +49,12 @@ class Dispatcher:
         self._settings = settings
         self._link = link
         self._decoder = wire.Decoder()
+        self._told = wire.Decoder()
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._running: set[str] = set()
+        self._at: dict[str, int] = {}
+        """The process ids of the workers that tasks have reached."""
+        self._is_worn = False
         self._cancelled: set[str] = set()
         self._ended: SimpleQueue[tuple[str, Future[bytes]]] = SimpleQueue()
         self._wake, self._waker = socket.socketpair()
@@ -65,8 +71,8 @@ class Dispatcher:
         if wire.receive(self._control) is None:
             raise ConnectionError("the zygote ended")
         for pid, name in self._pool.processes(self._zygote).items():
-            lost = partial(_give_up, self._link, f"The engine lost its {name}.")
-            self._watch(os.pidfd_open(pid), lost)
+            ended = os.pidfd_open(pid)
+            self._watch(ended, partial(self._lose, pid, name, ended))
         self._send({"op": "ready", "pool": workers, "zygote": time.monotonic() - began})
 
     def loop(self) -> None:
@@ -94,7 +100,9 @@ class Dispatcher:
         if not data:
             _end()
         for head, body in self._decoder.feed(data):
-            if head["op"] == "run":
+            if head["op"] == "run" and self._is_worn:
+                self._refuse(head["task"])
+            elif head["op"] == "run":
                 self._waiting.append((head["task"], wire.encode(head, body)))
             else:
                 self._cancel(head["task"])
@@ -116,12 +124,14 @@ class Dispatcher:
         self._wake.recv(_READ)
         while not self._ended.empty():
             task, future = self._ended.get()
-            self._running.discard(task)
-            self._hand_out()
-            self._finish(task, future)
+            # Unless its worker was seen to die.
+            if task in self._running:
+                self._finish(task, *_outcome(future))
 
-    def _finish(self, task: str, future: Future[bytes]) -> None:
-        head, body = _outcome(future)
+    def _finish(self, task: str, head: dict[str, Any], body: bytes = b"") -> None:
+        self._running.remove(task)
+        self._at.pop(task, None)
+        self._hand_out()
         if task in self._cancelled:
             self._cancelled.discard(task)
             head, body = answer(problem_of(TaskCancelled("The task was cancelled."))), b""
@@ -140,8 +150,26 @@ class Dispatcher:
         data = self._control.recv(_READ)
         if not data:
             _give_up(self._link, "The engine lost its zygote.")
-        # Frames go on as they are: the zygote says which task runs.
-        self._link.sendall(data)
+        for head, _ in self._told.feed(data):
+            if head["task"] in self._running:
+                self._at[head["task"]] = head["worker"]
+            self._send({"op": "running", "task": head["task"]})
+
+    def _lose(self, pid: int, name: str, ended: int) -> None:
+        self._selector.unregister(ended)
+        os.close(ended)
+        if name != WORKER:
+            _give_up(self._link, f"The engine lost its {name}.")
+        # Parsl would start another; but this one may have died with a lock that the others need.
+        self._is_worn = True
+        self._send({"op": "worn", "message": _WORN})
+        while self._waiting:
+            self._refuse(self._waiting.popleft()[0])
+        for task in [task for task, worker in self._at.items() if worker == pid]:
+            self._finish(task, *_lost("The task's worker was lost.", pid))
+
+    def _refuse(self, task: str) -> None:
+        self._send({**answer(fault(_WORN)), "task": task})
 
     def _count_processes(self) -> None:
         most = self._settings.crowd
@@ -153,14 +181,15 @@ def _outcome(future: Future[bytes]) -> wire.Frame:
     error = future.exception()
     if error is not None:
         # Parsl's WorkerLost and ManagerLost, mostly.
-        lost = WorkerKilled(f"The task's worker was lost: {error}", signal=None)
-        return {
-            **answer(problem_of(lost, retry=True)),
-            "worker": f"worker {getattr(error, 'worker_id', '')}".strip(),
-        }, b""
+        return _lost(f"The task's worker was lost: {error}", getattr(error, "worker_id", ""))
     for frame in wire.Decoder().feed(future.result()):
         return frame
     return answer(fault("A worker gave half an answer.")), b""
+
+
+def _lost(message: str, worker: int | str) -> wire.Frame:
+    problem = problem_of(WorkerKilled(message, signal=None), retry=True)
+    return {**answer(problem), "worker": f"worker {worker}".strip()}, b""
 
 
 def _fork_zygote(settings: Settings, address: Path, link: socket.socket) -> tuple[socket.socket, int]:

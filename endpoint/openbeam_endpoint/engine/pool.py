@@ -20,7 +20,10 @@ import psutil
 from openbeam_endpoint.engine import program, worker
 from openbeam_endpoint.sandbox.settings import Settings
 
-__all__ = ["Pool"]
+__all__ = ["WORKER", "Pool"]
+
+WORKER: Final = "worker"
+"""What ``Pool.processes`` calls a process that only its own task needs."""
 
 _LABEL: Final = "pool"
 _MEET_SECONDS: Final = 60.0
@@ -40,6 +43,7 @@ class Pool:
         self._settings = settings
         self._folder = Path(tempfile.mkdtemp(prefix="parsl-", dir=settings.scratch))
         self._run = {"task_executor": {"f": f"{worker.__name__}.run", "a": (str(zygote),)}}
+        self._workers: set[int] = set()
         self._executor = self._make()
 
     def _make(self) -> Any:
@@ -95,7 +99,7 @@ class Pool:
         while futures:
             done, futures = wait(futures, _LOOK, FIRST_COMPLETED)
             for future in done:
-                future.result()
+                self._workers.add(int(future.result()))
             self._check_block()
 
     def _check_block(self) -> None:
@@ -116,11 +120,11 @@ class Pool:
         for process in [*others, *(member for other in others for member in other.children(recursive=True))]:
             with suppress(psutil.NoSuchProcess):
                 if process.status() != psutil.STATUS_ZOMBIE:
-                    needed[process.pid] = _name(process)
+                    needed[process.pid] = WORKER if process.pid in self._workers else _name(process)
         return needed
 
 
 def _name(process: psutil.Process) -> str:
     command = " ".join(process.cmdline())
-    named = {"interchange": "interchange", f"{program.__name__} {program.POOL}": "manager", "forkserver": "worker"}
+    named = {"interchange": "interchange", f"{program.__name__} {program.POOL}": "manager"}
     return next((name for mark, name in named.items() if mark in command), "helper")

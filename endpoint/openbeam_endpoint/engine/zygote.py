@@ -145,7 +145,7 @@ class _Zygote:
             return False
         # From here on a stop that was meant for the task before does not meet this one.
         child.task = task
-        self._control.sendall(wire.encode({"op": "running", "task": task}))
+        self._announce(task, child.line)
         _tell(child.line, {"go": True})
         return True
 
@@ -176,7 +176,10 @@ class _Zygote:
         child.task, child.line = task, line
         self._children[line.fileno()] = child
         self._poll.modify(line, select.EPOLLIN | select.EPOLLRDHUP)
-        self._control.sendall(wire.encode({"op": "running", "task": task}))
+        self._announce(task, line)
+
+    def _announce(self, task: str, line: socket.socket) -> None:
+        self._control.sendall(wire.encode({"op": "running", "task": task, "worker": kernel.peer(line)}))
 
     def _fork(self) -> _Child:
         self._count += 1

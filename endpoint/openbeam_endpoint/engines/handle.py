@@ -14,20 +14,24 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from openbeam.errors import EngineFault
+from openbeam.errors import EngineFault, TimedOut
 from openbeam.models import Isolation
 
+from openbeam_endpoint.engines import canary
 from openbeam_endpoint.engines.launch import Launch
 from openbeam_endpoint.engines.line import LOOK, Line
 from openbeam_endpoint.engines.runs import EngineReply, Run, Runs, problem, reply
-from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Running
+from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Running, Worn
 
 __all__ = ["Engine"]
 
 log = structlog.get_logger()
 
-_SILENCE: Final = 15.0
+_SILENCE: Final = 4.0
 """Seconds without a beat before an engine counts as dead."""
+_CANARY_SECONDS: Final = 60.0
+"""An engine that did nothing for so long is asked for a sign that its workers work."""
+_FORCED: Final = TimedOut.__name__
 _CLOSED: Final = "The engine was closed."
 
 
@@ -50,7 +54,12 @@ class Engine:
         self._line: Line | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._leaves = ""
+        self._sick = ""
+        self._canaries = 0
         self._beat = 0.0
+        self.worn = False
+        """Whether a task had to be stopped by force: it works, and another one is the safer place for what comes."""
 
     # ------------------------------------------------------------------------------------------------ life
     @property
@@ -59,9 +68,14 @@ class Engine:
         return self._runs.is_open
 
     @property
+    def leaving(self) -> bool:
+        """Whether it takes no tasks any more, and goes on with those that it has begun."""
+        return bool(self._leaves) and not self._closed
+
+    @property
     def busy(self) -> int:
         """Tasks that it has taken and not answered."""
-        return len(self._runs)
+        return len(self._runs) - self._canaries
 
     def start(self, timeout: float = 90) -> None:
         """Launch the sandbox; returns when every worker is warm.
@@ -165,7 +179,12 @@ class Engine:
                 if head.worker:
                     # Word of its start goes another way inside the engine, and may come after this.
                     self._runs.start(number)
+                self.worn = self.worn or (head.problem is not None and head.problem.kind == _FORCED)
                 self._runs.settle(number, reply(head, body, self.mark))
+            case Worn(message=message):
+                log.warning("engine takes no more tasks", engine=self.name, reason=message, open_tasks=self.busy)
+                self._runs.close()
+                self._leaves = message
             case Fault(message=message):
                 raise EngineFault(message)
 
@@ -173,4 +192,15 @@ class Engine:
         """Raise ``EngineFault`` when the engine lives and does not work: from here it is all the same."""
         if time.monotonic() > self._beat + _SILENCE:
             raise EngineFault("The engine gives no sign of life.")
+        if self._sick:
+            raise EngineFault(f"The engine does not do what it is asked: {self._sick}")
+        if self._leaves and not self._runs:
+            raise EngineFault(self._leaves)
         self._runs.check()
+        if self._runs.idle_seconds() > _CANARY_SECONDS:
+            self._canaries += 1
+            self.submit(canary.NAME, canary.PARCEL, canary.SECONDS, self._take_canary)
+
+    def _take_canary(self, reply: EngineReply) -> None:
+        self._canaries -= 1
+        self._sick = reply.problem.message if reply.problem else ""

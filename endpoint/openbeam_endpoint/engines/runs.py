@@ -19,7 +19,7 @@ __all__ = ["EngineReply", "Run", "Runs", "problem", "reply"]
 
 log = structlog.get_logger()
 
-_STANDSTILL: Final = 20.0
+_STANDSTILL: Final = 10.0
 """Seconds that a task may wait while a worker is free."""
 _GRACE: Final = 10.0
 """Seconds over a task's limit before the engine counts as unable to stop it."""
@@ -87,6 +87,15 @@ class Runs:
         with self._lock:
             self._progress = time.monotonic()
             self.is_open = not self._ended
+
+    def close(self) -> None:
+        """Take no more; what was taken goes on."""
+        with self._lock:
+            self.is_open = False
+
+    def idle_seconds(self) -> float:
+        """Return for how long nothing was open and nothing came."""
+        return 0.0 if self._runs else time.monotonic() - self._progress
 
     def take(self, run: Run) -> str | None:
         """Return the number of a task; None when no more are taken."""

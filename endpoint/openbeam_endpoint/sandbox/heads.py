@@ -8,7 +8,7 @@ from openbeam.errors import EngineFault, TaskError
 from openbeam.models import Model, Printed, TaskProblem
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-__all__ = ["Beat", "Done", "Fault", "Head", "Ready", "Running", "parse"]
+__all__ = ["Beat", "Done", "Fault", "Head", "Ready", "Running", "Worn", "parse"]
 
 _LONGEST_MESSAGE: Final = 4_000
 
@@ -50,6 +50,13 @@ class Done(_Head):
     """Opened by the service alone."""
 
 
+class Worn(_Head):
+    """The engine has lost something: what it has begun may end, and more it does not take."""
+
+    op: Literal["worn"]
+    message: Annotated[str, StringConstraints(max_length=200)]
+
+
 class Fault(_Head):
     """The engine cannot go on."""
 
@@ -57,7 +64,7 @@ class Fault(_Head):
     message: str
 
 
-Head = Ready | Beat | Running | Done | Fault
+Head = Ready | Beat | Running | Done | Worn | Fault
 
 _heads: TypeAdapter[Head] = TypeAdapter(Annotated[Head, Field(discriminator="op")])
 
