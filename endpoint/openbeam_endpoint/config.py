@@ -73,6 +73,21 @@ class Config(Model):
         description="GB of data files kept on this machine; those that were used longest ago go first. Without this\n"
         "line: as long as the disk has some GB free.",
     )
+    outputs: Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=1_000)] | None = Field(
+        default=None,
+        description="A folder, by its full path, for files that tasks write: <folder>/<user>/<task>/<file>.\n"
+        "Without this line, files go to places of the users' own only.",
+    )
+    output_hosts: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,250}(:[0-9]{1,5})?$")], ...],
+        Field(max_length=100),
+    ] = Field(
+        default=(),
+        description='Servers that users may send files to with their own credentials, as ["eos.example.org"].',
+    )
+    output_gb: Annotated[float, Field(gt=0, le=1_000)] = Field(
+        default=0.2, description="GB of files that one task may hand over."
+    )
     functions: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...], Field(max_length=1_000)
     ] = Field(
@@ -108,6 +123,11 @@ class Config(Model):
     def cache_bytes(self) -> int | None:
         """The most that the file cache may hold."""
         return None if self.cache_gb is None else int(self.cache_gb * _GB)
+
+    @property
+    def output_bytes(self) -> int:
+        """The most that one task may hand over."""
+        return int(self.output_gb * _GB)
 
     @property
     def slots(self) -> int:

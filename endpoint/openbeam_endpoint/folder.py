@@ -15,7 +15,7 @@ from openbeam.home import Home
 
 from openbeam_endpoint import config as settings
 from openbeam_endpoint.config import Config
-from openbeam_endpoint.identity import Identity, load_key
+from openbeam_endpoint.identity import Identity, load_key, make_key
 
 __all__ = ["Folder", "folders"]
 
@@ -57,6 +57,16 @@ class Folder:
         return self.path / "scratch"
 
     @property
+    def outgoing(self) -> Path:
+        """Outputs of tasks on their way to their place."""
+        return self.path / "outgoing"
+
+    @property
+    def sealing_key_path(self) -> Path:
+        """The private key that opens users' credentials."""
+        return self.path / "sealing.jwk"
+
+    @property
     def state_path(self) -> Path:
         """What the agent says of itself."""
         return self.path / "state.json"
@@ -83,6 +93,10 @@ class Folder:
     def key(self) -> ECKey:
         """Return the private key; raises InvalidInput."""
         return load_key(self.key_path)
+
+    def sealing_key(self) -> ECKey:
+        """Return the private key that opens users' credentials; made when there is none. Raises InvalidInput."""
+        return load_key(self.sealing_key_path) if self.sealing_key_path.exists() else make_key(self.sealing_key_path)
 
     def identity(self) -> Identity:
         """Return who the endpoint is; raises InvalidInput."""

@@ -32,7 +32,8 @@ def remove(folder: Folder, *, local: bool = False) -> None:
 
 def _clear(folder: Folder) -> None:
     try:
-        folder.key_path.unlink(missing_ok=True)
+        for secret in (folder.key_path, folder.sealing_key_path):
+            secret.unlink(missing_ok=True)
         shutil.rmtree(folder.path)
     except OSError as error:
         raise Conflict(f"{error.filename} cannot be removed: {error.strerror}.", path=str(error.filename)) from None

@@ -3,10 +3,13 @@
 A frame is two big-endian 32-bit lengths, the head (a JSON object with an ``op``) and the body (bytes that nobody here
 opens). Both sides decode with bounds, so that neither can make the other allocate without end.
 
-From the agent: ``run`` (``task``, ``timeout``, ``series``; body: the task) and ``cancel`` (``task``).
+From the agent: ``run`` (``task``, ``timeout``, ``series``, ``outputs``; body: the task) and ``cancel`` (``task``).
 From the engine: ``ready``, ``beat``, ``running`` (``task``), ``done`` (``task``, ``problem``, ``worker``,
 ``printed``; body: the result), ``worn`` (``message``: it takes no more, and what has begun may end) and ``fault``
 (``message``: the engine cannot go on).
+
+Files go over a socket of their own. From the task: ``outputs`` (``secret``), then each ``file`` (``name``, ``size``)
+followed by its ``data`` (body: a piece of it), then ``end``. The agent answers ``kept`` or ``refused`` (``message``).
 """
 
 from __future__ import annotations

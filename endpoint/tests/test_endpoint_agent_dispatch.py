@@ -48,7 +48,7 @@ class Obedient:
             raise EngineFault("It does not start.")
         self.healthy = True
 
-    def submit(self, task_id: str, body: bytes, _seconds: float, on_done: Any, on_running: Any, _series: str) -> None:
+    def submit(self, task_id: str, body: bytes, _seconds: float, on_done: Any, on_running: Any, *_: Any) -> None:
         self.bodies.append(body)
         self.open[task_id] = on_done
         on_running()

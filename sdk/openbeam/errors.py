@@ -14,6 +14,7 @@
      |   |- UnknownClass
      |   |- UnknownToken
      |   |- UnknownHost
+     |   |- UnknownCredential
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
@@ -32,6 +33,7 @@
      |   |- ResultRefused                     the result is not JSON, or not histograms, or too large
      |   |- TimedOut                          killed at its time limit
      |   |- WorkerKilled                      the worker died (memory, signal)
+     |   |- OutputNotStored                   a file that it wrote could not be brought to its place
      |   |- DataUnavailable                   a file could not be fetched
      |   |   '- ChecksumMismatch              a file is not the one on record
      |   |- EngineFault                       the engine could not run the task
@@ -66,6 +68,7 @@ __all__ = [
     "NotKnown",
     "NotSignedIn",
     "OpenbeamError",
+    "OutputNotStored",
     "QuotaUsedUp",
     "Refused",
     "ResultGone",
@@ -81,6 +84,7 @@ __all__ = [
     "TooLarge",
     "TooMany",
     "UnknownClass",
+    "UnknownCredential",
     "UnknownDataset",
     "UnknownEndpoint",
     "UnknownEnvironment",
@@ -189,6 +193,12 @@ class UnknownHost(NotKnown):
     """No such host."""
 
     word = "host"
+
+
+class UnknownCredential(NotKnown):
+    """No such credential of the caller."""
+
+    word = "credential"
 
 
 class UnknownUser(NotKnown):
@@ -322,6 +332,10 @@ class TimedOut(TaskError):
 
 class WorkerKilled(TaskError):
     """The worker died under the task (out of memory, killed). ``details``: ``signal``."""
+
+
+class OutputNotStored(TaskError):
+    """The task was done, and a file that it wrote could not be brought to its place. ``details``: ``uri``."""
 
 
 class DataUnavailable(TaskError):

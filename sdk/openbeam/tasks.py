@@ -28,8 +28,18 @@ class TaskCalls:
 
     _wire: Transport
 
-    def run(self, *args: Any, function_id: str, endpoint_id: str | None = None, **kwargs: Any) -> str:
+    def run(
+        self,
+        *args: Any,
+        function_id: str,
+        endpoint_id: str | None = None,
+        outputs_to: str | None = None,
+        **kwargs: Any,
+    ) -> str:
         """Call a plain function with ``args`` and ``kwargs`` on an endpoint and return the task's id at once.
+
+        Files that the function writes into its folder ``outputs`` go to the endpoint's own place, or to that of the
+        caller's credential ``outputs_to``; ``get_task(…).outputs`` says where they are then.
 
         Raises
         ------
@@ -37,11 +47,12 @@ class TaskCalls:
             When the arguments are not JSON.
         TooLarge
             When they are over ``MAX_PAYLOAD``; nothing is sent then.
-        UnknownFunction, UnknownEndpoint
+        UnknownFunction, UnknownEndpoint, UnknownCredential
             With the nearest names.
 
         """
-        submit = checked(TaskSubmit, function=function_id, endpoint=endpoint_id, args=list(args), kwargs=kwargs)
+        about = {"function": function_id, "endpoint": endpoint_id, "outputs": outputs_to}
+        submit = checked(TaskSubmit, **about, args=list(args), kwargs=kwargs)
         check_payload(args, kwargs)
         task = self._wire.post(Task, "/tasks", submit)
         tell(*task.notices)

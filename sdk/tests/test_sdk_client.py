@@ -206,7 +206,9 @@ def test_a_call_sends_its_arguments(wire: Any, beam: Client) -> None:
     wire.on("POST /tasks", wire.reply(task_json("queued"), 201))
     assert beam.run([1, 3, 5], endpoint_id="e", function_id="f", scale=2) == "t1"
     sent = json.loads(wire.seen[-1].body)
-    assert sent == {"function": "f", "endpoint": "e", "args": [[1, 3, 5]], "kwargs": {"scale": 2}}
+    assert sent == {"function": "f", "endpoint": "e", "args": [[1, 3, 5]], "kwargs": {"scale": 2}, "outputs": None}
+    beam.run(endpoint_id="e", function_id="f", outputs_to="eos")
+    assert json.loads(wire.seen[-1].body)["outputs"] == "eos"
 
 
 @pytest.mark.parametrize("argument", [object(), float("nan"), {1, 2}, b"bytes", "\ud800"])

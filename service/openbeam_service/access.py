@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.classes.models import ClassRow, classes_of
+from openbeam_service.credentials.models import CredentialRow
 from openbeam_service.endpoints.models import EndpointRow, EndpointShareRow
 from openbeam_service.hosting.models import HostRow, ManagedRow
 from openbeam_service.identity.models import PersonalTokenRow, UserRow
@@ -37,6 +38,8 @@ __all__ = [
     "check_own",
     "managed_classes",
     "managed_hosts",
+    "openable_credentials",
+    "own_credentials",
     "own_endpoints",
     "own_functions",
     "own_tokens",
@@ -95,6 +98,16 @@ def own_tokens(caller: Principal) -> ColumnElement[bool]:
         return false()
     own = PersonalTokenRow.user_id == caller.user_id
     return and_(own, PersonalTokenRow.id == caller.token_id) if caller.token_id else own
+
+
+def own_credentials(caller: Principal) -> ColumnElement[bool]:
+    """Credentials for outputs that the caller may see, use and remove: their own, whoever they are."""
+    return false() if caller.role is None else CredentialRow.user_id == caller.user_id
+
+
+def openable_credentials(agent: Principal) -> ColumnElement[bool]:
+    """Sealed credentials that an agent may have: those for its own endpoint."""
+    return false() if agent.endpoint_id is None else CredentialRow.endpoint_id == agent.endpoint_id
 
 
 def visible_audit(caller: Principal) -> ColumnElement[bool]:

@@ -19,6 +19,7 @@ from openbeam_service import account, faults, health, reference
 from openbeam_service.audit import routes as audit
 from openbeam_service.classes import routes as classes
 from openbeam_service.classes import signin as classroom
+from openbeam_service.credentials import routes as credentials
 from openbeam_service.database import make_engine, make_sessions
 from openbeam_service.endpoints import environments
 from openbeam_service.endpoints import routes as endpoints
@@ -68,6 +69,7 @@ _API_ROUTERS: Final = (
     registry.router,
     audit.router,
     quotas.router,
+    credentials.router,
 )
 """What is asked most comes first: routes are tried in turn."""
 

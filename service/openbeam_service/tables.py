@@ -2,6 +2,7 @@
 
 from openbeam_service.audit import models as audit
 from openbeam_service.classes import models as classes
+from openbeam_service.credentials import models as credentials
 from openbeam_service.database.base import Base
 from openbeam_service.endpoints import models as endpoints
 from openbeam_service.hosting import models as hosting
@@ -15,6 +16,7 @@ from openbeam_service.tasks import models as tasks
 __all__ = [
     "audit",
     "classes",
+    "credentials",
     "endpoints",
     "hosting",
     "identity",

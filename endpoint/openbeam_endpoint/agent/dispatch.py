@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -18,6 +21,8 @@ from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.engines import EngineReply
 from openbeam_endpoint.keeper import Keeper
 from openbeam_endpoint.parcel import pack
+from openbeam_endpoint.stageout.desk import Desk
+from openbeam_endpoint.stageout.intake import Intake
 
 __all__ = ["Dispatcher"]
 
@@ -28,7 +33,7 @@ class Dispatcher:
     """Gives each leased task a job that ends with an outcome. Belongs to the event loop's thread.
 
     ``only`` is the one tenant that may run here, when nothing protects the machine from code; ``allowed`` is the
-    owner's own list of functions.
+    owner's own list of functions; the ``desk`` brings to their place what tasks write.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class Dispatcher:
         *,
         only: str | None = None,
         allowed: AllowList | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._leases = leases
         self._keeper = keeper
@@ -47,6 +53,7 @@ class Dispatcher:
         self._outbox = outbox
         self._only = only
         self._allowed = allowed or AllowList(())
+        self._desk = desk
 
     def take(self, task: LeasedTask) -> None:
         """Start the job of a leased task."""
@@ -80,15 +87,33 @@ class Dispatcher:
         self._allowed.check(task, code)
         held.activity = partial(self._keeper.activity, task.files)
         await self._keeper.fetch(task.files)
+        with self._outputs_of(task) as intake:
+            reply = await self._run(held, code, intake)
+            if reply.problem is None and reply.body is None:
+                raise EngineFault("The engine gave no answer.")
+            if reply.problem is None and intake is not None and self._desk is not None:
+                # No engine is needed for that: another task may have it.
+                self._leases.move(held, Stage.parked)
+                reply = replace(reply, outputs=await self._desk.deliver(held, intake))
+        return reply
+
+    async def _run(self, held: Held, code: bytes, intake: Intake | None) -> EngineReply:
+        task = held.task
         held.activity = lambda: "waiting for an engine"
         async with self._tenants.engine(task.tenant) as engine:
             self._leases.move(held, Stage.engaged)
             running = partial(self._leases.start, held)
             parcel = pack(code, base64.b64decode(task.body))
-            reply = await engine.run(task.lease_id, parcel, task.timeout, running, task.series)
-        if reply.problem is None and reply.body is None:
-            raise EngineFault("The engine gave no answer.")
-        return reply
+            return await engine.run(task.lease_id, parcel, task.timeout, running, task.series, intake)
+
+    @contextmanager
+    def _outputs_of(self, task: LeasedTask) -> Iterator[Intake | None]:
+        intake = self._desk.expect(task) if self._desk is not None else None
+        try:
+            yield intake
+        finally:
+            if intake is not None:
+                intake.close()
 
     def _finish(self, held: Held, job: asyncio.Task[EngineReply]) -> None:
         if job.cancelled():

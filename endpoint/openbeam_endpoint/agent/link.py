@@ -23,10 +23,13 @@ from openbeam.models import (
     LeaseReply,
     LeaseRequest,
     Model,
+    OutputGrant,
+    OutputRequest,
     RenewReply,
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    SealingKey,
     StopsReply,
     StopsRequest,
 )
@@ -94,11 +97,21 @@ class Link:
         """Hand in outcomes and learn which of them counted."""
         return await self._post("/results", request, ResultsReply, _RESULTS_SECONDS)
 
+    async def outputs(self, request: OutputRequest) -> OutputGrant:
+        """Ask whose a task's outputs are, and for the credential that it names."""
+        return await self._post("/outputs", request, OutputGrant, _SECONDS)
+
     async def tell_environment(self, report: EnvironmentReport) -> None:
         """Tell what the engine has installed."""
-        path = "/environment"
+        await self._tell("/environment", report)
+
+    async def tell_sealing_key(self, key: SealingKey) -> None:
+        """Tell to which key credentials are sealed."""
+        await self._tell("/sealing-key", key)
+
+    async def _tell(self, path: str, body: Model) -> None:
         with self._noted(path):
-            answer = await self._send(path, report.model_dump_json().encode(), _SECONDS)
+            answer = await self._send(path, body.model_dump_json().encode(), _SECONDS)
             if not answer.is_success:
                 raise _error(answer)
 

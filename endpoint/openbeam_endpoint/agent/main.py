@@ -45,6 +45,7 @@ from openbeam_endpoint.exits import exit_status
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import Tokens
 from openbeam_endpoint.keeper import Keeper
+from openbeam_endpoint.stageout.desk import Desk
 
 __all__ = ["Agent", "run"]
 
@@ -99,7 +100,13 @@ class Agent:
         )
         only = identity.owner_id if isolation is Isolation.none else None
         self._dispatcher = Dispatcher(
-            leases, self._keeper, self._tenants, self._outbox, only=only, allowed=AllowList(config.functions)
+            leases,
+            self._keeper,
+            self._tenants,
+            self._outbox,
+            only=only,
+            allowed=AllowList(config.functions),
+            desk=Desk(config, folder.outgoing, self._link),
         )
         self._leasing = Leasing(self._link, leases, self._dispatcher, status)
 
@@ -241,6 +248,7 @@ def run(folder: Folder, *, quiet: bool = False) -> None:
         diary.chose(isolation, config.slots)
         folder.files.mkdir(exist_ok=True)
         # What an agent that was killed could not clear away.
-        shutil.rmtree(folder.scratch, ignore_errors=True)
+        for left in (folder.scratch, folder.outgoing):
+            shutil.rmtree(left, ignore_errors=True)
         folder.scratch.mkdir(exist_ok=True)
         asyncio.run(_main(folder, config, isolation, diary))

@@ -134,6 +134,8 @@ def _parts(reply: EngineReply) -> _Parts:
     parts: _Parts = {"worker": reply.worker, "printed": reply.printed}
     if reply.problem is not None:
         return {**parts, "problem": reply.problem}
+    if reply.outputs:
+        parts["outputs"] = list(reply.outputs)
     return {**parts, "body": base64.b64encode(reply.body or b"").decode("ascii")}
 
 

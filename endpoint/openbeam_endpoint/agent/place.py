@@ -14,6 +14,7 @@ from openbeam.errors import EngineFault
 
 from openbeam_endpoint.agent.problems import problem_of
 from openbeam_endpoint.engines import Engine, EngineReply
+from openbeam_endpoint.stageout.intake import Intake
 
 __all__ = ["Place", "TenantEngine"]
 
@@ -34,7 +35,13 @@ class TenantEngine:
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="engine-send")
 
     async def run(
-        self, task_id: str, body: bytes, seconds: float, on_running: Callable[[], None], series: str = ""
+        self,
+        task_id: str,
+        body: bytes,
+        seconds: float,
+        on_running: Callable[[], None],
+        series: str = "",
+        outputs: Intake | None = None,
     ) -> EngineReply:
         """Return what the engine answers; when this is cancelled, the engine is told to stop the task.
 
@@ -58,7 +65,8 @@ class TenantEngine:
             raise EngineFault("The engine stopped before the task began.")
         self.pending.add(answer)
         try:
-            await loop.run_in_executor(self._sender, self.engine.submit, task_id, body, seconds, done, running, series)
+            task = partial(self.engine.submit, task_id, body, seconds, done, running, series, outputs)
+            await loop.run_in_executor(self._sender, task)
             return await answer
         except asyncio.CancelledError:
             if not self._ended:

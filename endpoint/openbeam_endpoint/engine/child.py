@@ -1,7 +1,7 @@
 """A forked child's life: shut in, one task, one answer, the end.
 
-The child keeps one open file besides its standard streams: the leash, by which the zygote hands it the socket that its
-task comes from and its answer goes to, and the pipes that it prints to.
+The child keeps two open files besides its standard streams: the leash, by which the zygote hands it the socket that its
+task comes from and its answer goes to, and the pipes that it prints to; and the way to the agent's socket for outputs.
 
 After a task of a series (a person's calls of one function) it stays a moment for the next one, unless the task left
 anything behind that the next would notice.
@@ -9,6 +9,7 @@ anything behind that the next would notice.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
@@ -18,13 +19,13 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from openbeam.errors import DataUnavailable, EngineFault, OpenbeamError, TaskError
 
 from openbeam_endpoint import wire
-from openbeam_endpoint.engine import kernel
+from openbeam_endpoint.engine import kernel, outputs
 from openbeam_endpoint.engine.execute import execute
 from openbeam_endpoint.engine.problems import answer, problem_of
 from openbeam_endpoint.engine.worker import WENT
@@ -48,7 +49,7 @@ def live(parent: int, leash: int, home: Path, settings: Settings) -> NoReturn:
     with suppress(BaseException):
         os.setsid()
         kernel.die_with_parent(parent)
-        _keep_only(leash)
+        _keep_only(leash, settings.way_out)
         _enter(home)
         _limit(settings)
         connection = _await_task()
@@ -58,11 +59,13 @@ def live(parent: int, leash: int, home: Path, settings: Settings) -> NoReturn:
     os._exit(status)
 
 
-def _keep_only(leash: int) -> None:
+def _keep_only(leash: int, outlet: int) -> None:
+    outlet = fcntl.fcntl(outlet, fcntl.F_DUPFD_CLOEXEC, outputs.OUTLET + 1)
     os.dup2(leash, _LEASH, inheritable=False)
+    os.dup2(outlet, outputs.OUTLET, inheritable=False)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.closerange(_LEASH + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(outputs.OUTLET + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _await_task() -> socket.socket | None:
@@ -150,7 +153,7 @@ def _serve(connection: socket.socket, home: Path, settings: Settings) -> int:
         if request is None:
             return WENT
         _begin(home)
-        head, result = _answer(request[1], settings)
+        head, result = _answer(*request, home, settings)
         _flush()
         is_swept = _end(home)
         may_stay = request[0].get("series") and head["problem"] is None and number < _MOST_TASKS
@@ -176,9 +179,14 @@ def _left_nothing(most_data: int) -> bool:
     return threading.active_count() == 1 and not kernel.children() and _data_now() <= most_data
 
 
-def _answer(body: bytes, settings: Settings) -> wire.Frame:
+def _answer(head: dict[str, Any], body: bytes, home: Path, settings: Settings) -> wire.Frame:
+    order = head.get("outputs")
     try:
+        if order:
+            (home / outputs.FOLDER).mkdir(mode=0o700)
         result = execute(body, settings.data)
+        if order:
+            outputs.hand_over(home, order)
     except TaskError as error:
         return answer(problem_of(error)), b""
     except FileNotFoundError as error:

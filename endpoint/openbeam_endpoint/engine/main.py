@@ -242,6 +242,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_MOST_FILES, hard), hard))
+    # Asked for now: once the engine is connected, the agent takes the names of its sockets away.
+    os.set_inheritable(settings.way_out, False)
     with _link(settings.socket) as link:
         dispatcher = Dispatcher(settings, link)
         try:

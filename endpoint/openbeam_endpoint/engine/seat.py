@@ -25,6 +25,7 @@ from openbeam_endpoint.sandbox.settings import SEAT_ORDER
 __all__ = ["main"]
 
 _ENGINE: Final = "openbeam_endpoint.engine.main"
+_GIVEN: Final = 2
 _PAUSE: Final = 0.2
 _LOOK: Final = 0.5
 _TAIL: Final = 8 * 1024
@@ -43,17 +44,18 @@ def _connect(address: str) -> socket.socket:
             return link
 
 
-def _wait(link: socket.socket) -> tuple[list[str], int]:
-    """Return an engine's arguments and its socket; ends when the agent goes away."""
-    data, sockets, _, _ = socket.recv_fds(link, SEAT_ORDER, 1)
-    if not data or not sockets:
+def _wait(link: socket.socket) -> tuple[list[str], list[int]]:
+    """Return an engine's arguments, its socket and its way to that for outputs; ends when the agent goes away."""
+    data, given, _, _ = socket.recv_fds(link, SEAT_ORDER, _GIVEN)
+    if not data or len(given) != _GIVEN:
         _end()
     order = json.loads(data)
-    return [str(argument) for argument in order["arguments"]], sockets[0]
+    return [str(argument) for argument in order["arguments"]], given
 
 
-def _start(arguments: list[str], engine_link: int, output: int, environment: dict[str, str]) -> int:
-    command = [sys.executable, "-m", _ENGINE, *arguments, f"--socket=/dev/fd/{engine_link}", f"--scratch={_scratch()}"]
+def _start(arguments: list[str], given: list[int], output: int, environment: dict[str, str]) -> int:
+    places = [f"--{name}=/dev/fd/{number}" for name, number in zip(("socket", "outlet"), given, strict=True)]
+    command = [sys.executable, "-m", _ENGINE, *arguments, *places, f"--scratch={_scratch()}"]
     engine = subprocess.Popen(  # noqa: S603 - our own program
         command,
         env=environment,
@@ -61,11 +63,11 @@ def _start(arguments: list[str], engine_link: int, output: int, environment: dic
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        pass_fds=(engine_link,),
+        pass_fds=given,
         start_new_session=True,
     )
-    os.close(engine_link)
-    os.close(output)
+    for number in (*given, output):
+        os.close(number)
     return engine.pid
 
 
@@ -118,9 +120,9 @@ def main() -> None:
     """Wait for one engine, run it, and end."""
     kernel.hide_from_tracers()
     link = _connect(str(Path(sys.argv[1])))
-    arguments, engine_link = _wait(link)
+    arguments, given = _wait(link)
     output, into = os.pipe()
-    _mind(link, _start(arguments, engine_link, into, _environment(_scratch())), output)
+    _mind(link, _start(arguments, given, into, _environment(_scratch())), output)
     _end()
 
 

@@ -38,7 +38,7 @@ _LONGEST_STATUS: Final = 4096
 def run(task: bytes, zygote: str) -> bytes:
     """Return the frame that answers a ``run`` frame. Called by Parsl in a worker process."""
     for head, body in wire.Decoder().feed(task):
-        errand = _Errand(str(head["task"]), float(head["timeout"]), str(head.get("series", "")))
+        errand = _Errand(str(head["task"]), float(head["timeout"]), str(head.get("series", "")), head.get("outputs"))
         try:
             return errand.run(zygote, body)
         except OSError as error:
@@ -135,9 +135,10 @@ class _WentMeanwhile(Exception):
 class _Errand:
     """One task and the child that does it."""
 
-    def __init__(self, task: str, seconds: float, series: str) -> None:
+    def __init__(self, task: str, seconds: float, series: str, outputs: dict[str, Any] | None = None) -> None:
         self._task = task
         self._series = series
+        self._outputs = outputs
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
@@ -168,7 +169,7 @@ class _Errand:
 
     def _outcome(self, body: bytes) -> wire.Frame:
         try:
-            self._send(wire.encode({"op": "run", "series": self._series}, body))
+            self._send(wire.encode({"op": "run", "series": self._series, "outputs": self._outputs}, body))
             frame = self._receive()
         except TimeoutError:
             self._await_end()

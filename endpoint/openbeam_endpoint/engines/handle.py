@@ -22,6 +22,7 @@ from openbeam_endpoint.engines.launch import Launch
 from openbeam_endpoint.engines.line import LOOK, Line
 from openbeam_endpoint.engines.runs import EngineReply, Run, Runs, problem, reply
 from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Running, Worn
+from openbeam_endpoint.stageout.intake import Intake
 
 __all__ = ["Engine"]
 
@@ -125,11 +126,12 @@ class Engine:
         on_done: Callable[[EngineReply], None],
         on_running: Callable[[], None] | None = None,
         series: str = "",
+        outputs: Intake | None = None,
     ) -> None:
         """Have a worker run a task of at most ``timeout`` seconds.
 
         ``on_done`` is called exactly once. With more tasks than workers, they wait here in turn. Tasks of one
-        ``series`` may follow each other in one process.
+        ``series`` may follow each other in one process. Files that the task writes go into ``outputs``.
         """
         run = Run(task_id, timeout, on_done, on_running)
         number = self._runs.take(run)
@@ -137,7 +139,8 @@ class Engine:
             run.answer(EngineReply(None, problem(EngineFault("The engine is gone."), retry=True)))
             return
         try:
-            self._line.send({"op": "run", "task": number, "timeout": timeout, "series": series}, body)
+            head = {"op": "run", "task": number, "timeout": timeout, "series": series}
+            self._line.send({**head, "outputs": self._launch.expect(outputs)}, body)
         except EngineFault as error:
             self._runs.settle(number, EngineReply(None, problem(error)))
 

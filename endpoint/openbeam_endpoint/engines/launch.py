@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from openbeam.errors import EngineFault
@@ -17,6 +17,9 @@ from openbeam_endpoint.engines.line import LOOK, Line
 from openbeam_endpoint.sandbox.choose import LAUNCHERS
 from openbeam_endpoint.sandbox.heads import Fault, Ready
 from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, Sandbox, short_folder
+from openbeam_endpoint.sandbox.settings import OUTLET_NAME
+from openbeam_endpoint.stageout.intake import Intake
+from openbeam_endpoint.stageout.outlet import Outlet
 
 __all__ = ["Launch"]
 
@@ -38,6 +41,7 @@ class Launch:
         self._closed = False
         self._sandbox: Sandbox | None = None
         self._sockets: Path | None = None
+        self._outlet: Outlet | None = None
 
     def connect(self, timeout: float) -> Line:
         """Launch the sandbox; return the line to it when every worker is warm.
@@ -62,16 +66,25 @@ class Launch:
             self._closed = True
             sandbox, self._sandbox = self._sandbox, None
             sockets, self._sockets = self._sockets, None
+            outlet, self._outlet = self._outlet, None
         if sandbox is not None:
             sandbox.close()
         if sockets is not None:
             shutil.rmtree(sockets, ignore_errors=True)
+        if outlet is not None:
+            outlet.close()
+
+    def expect(self, outputs: Intake | None) -> dict[str, Any] | None:
+        """Return the order with which a task may hand over its outputs, if they are wanted."""
+        outlet = self._outlet
+        return outlet.expect(outputs) if outlet is not None and outputs is not None else None
 
     def _connect(self, deadline: float) -> Line:
         sockets = self._sockets = short_folder(None)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(sockets / SOCKET_NAME))
             listener.listen(1)
+            self._outlet = Outlet(sockets / OUTLET_NAME, self._workers)
             self._sandbox = LAUNCHERS[self._isolation](
                 Order(name=self._name, workers=self._workers, data=self._data, sockets=sockets, scratch=self._scratch)
             )

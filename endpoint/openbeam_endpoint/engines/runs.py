@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 from openbeam.errors import EngineFault, ResultRefused, TaskError, TimedOut, to_json
-from openbeam.models import MAX_RESULT, Printed, TaskProblem
+from openbeam.models import MAX_RESULT, OutputFile, Printed, TaskProblem
 
 from openbeam_endpoint.sandbox.heads import Done
 
@@ -34,6 +34,8 @@ class EngineReply:
     worker: str = ""
     """Where it ran, once it ran: told apart from every other worker and engine of this endpoint."""
     printed: Printed | None = None
+    outputs: tuple[OutputFile, ...] = ()
+    """Files that it wrote, once they are in their place."""
 
 
 @dataclass

@@ -27,6 +27,7 @@ from requests.exceptions import RequestException
 
 from openbeam_endpoint.sandbox.launch import ENGINE, SOCKET_NAME, Order, environment, most_processes, settings
 from openbeam_endpoint.sandbox.mounts import find_mounts
+from openbeam_endpoint.sandbox.settings import OUTLET_NAME
 
 __all__ = ["IMAGE", "LABEL", "DockerSandbox", "launch", "works"]
 
@@ -162,7 +163,8 @@ def launch(order: Order) -> DockerSandbox:
 def _open_for_nobody(order: Order) -> None:
     # The container's user is not root's: it has to get at the socket, and at the files of experiments.
     order.sockets.chmod(0o711)
-    (order.sockets / SOCKET_NAME).chmod(0o666)
+    for name in (SOCKET_NAME, OUTLET_NAME):
+        (order.sockets / name).chmod(0o666)
     order.data.chmod(order.data.stat().st_mode | 0o055)
 
 

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 import psutil
 from openbeam.errors import EngineFault
 
-from openbeam_endpoint.sandbox.settings import Settings
+from openbeam_endpoint.sandbox.settings import OUTLET_NAME, Settings
 
 __all__ = [
     "ENGINE",
@@ -109,6 +109,7 @@ def settings(order: Order, *, sockets: Path, data: Path, scratch: Path, alone: b
     share = psutil.virtual_memory().total // (order.workers + 1)
     return Settings(
         socket=sockets / SOCKET_NAME,
+        outlet=sockets / OUTLET_NAME,
         data=data,
         scratch=scratch,
         workers=order.workers,

@@ -16,7 +16,7 @@ import queue
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from typing import Final
 from openbeam.errors import EngineFault
 
 from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, settings
-from openbeam_endpoint.sandbox.settings import SEAT_ORDER
+from openbeam_endpoint.sandbox.settings import OUTLET_NAME, SEAT_ORDER
 
 __all__ = ["VARIABLE", "SeatSandbox", "given", "launch"]
 
@@ -63,12 +63,12 @@ class SeatSandbox:
         self._ended.set()
         self._link.close()
 
-    def begin(self, arguments: list[str], engine_link: socket.socket) -> None:
+    def begin(self, arguments: list[str], engine_link: socket.socket, way_out: int) -> None:
         """Have it start an engine; raises OSError when it is gone."""
         order = json.dumps({"arguments": arguments}).encode()
         if len(order) > SEAT_ORDER:
             raise EngineFault("The engine's settings are too long.")
-        socket.send_fds(self._link, [order], [engine_link.fileno()])
+        socket.send_fds(self._link, [order], [engine_link.fileno(), way_out])
 
     def running(self) -> bool:
         """Say whether its first process lives."""
@@ -113,10 +113,12 @@ class _Seats:
                 raise EngineFault("No container of an engine is free. Its host may have stopped them.") from None
             if not seat.running():
                 continue
-            with socket.socket(socket.AF_UNIX) as engine_link:
+            with socket.socket(socket.AF_UNIX) as engine_link, ExitStack() as opened:
                 engine_link.connect(str(order.sockets / SOCKET_NAME))
+                way_out = os.open(order.sockets / OUTLET_NAME, os.O_PATH)
+                opened.callback(os.close, way_out)
                 with suppress(OSError):
-                    seat.begin(arguments, engine_link)
+                    seat.begin(arguments, engine_link, way_out)
                     return seat
 
 
@@ -135,7 +137,7 @@ def _let_in(address: Path) -> socket.socket:
 def _arguments(order: Order) -> list[str]:
     inside = settings(order, sockets=order.sockets, data=order.data, scratch=order.sockets, alone=True)
     # The seat knows its own.
-    return [one for one in inside.command() if not one.startswith(("--socket=", "--scratch="))]
+    return [one for one in inside.command() if not one.startswith(("--socket=", "--outlet=", "--scratch="))]
 
 
 @cache

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-__all__ = ["OUTPUT_MOST", "OUTPUT_TAIL", "SEAT_ORDER", "Settings"]
+__all__ = ["OUTLET_NAME", "OUTPUT_MOST", "OUTPUT_TAIL", "SEAT_ORDER", "Settings"]
+
+OUTLET_NAME: Final = "outputs.sock"
+"""The agent's socket for outputs, beside its other one."""
 
 OUTPUT_MOST: Final = 64 * 1024
 """Bytes kept of each stream that a task prints to: ``openbeam.models.MAX_OUTPUT``, without that package's imports."""
@@ -25,6 +30,8 @@ class Settings:
 
     socket: Path
     """The agent's unix socket."""
+    outlet: Path
+    """The agent's unix socket for outputs."""
     data: Path
     """The file cache, read-only in a sandbox."""
     scratch: Path
@@ -49,6 +56,11 @@ class Settings:
             convert = Path if field.type == "Path" else int
             parser.add_argument(f"--{field.name}", type=convert, required=True)
         return cls(**vars(parser.parse_args(arguments)))
+
+    @cached_property
+    def way_out(self) -> int:
+        """A descriptor of the agent's socket for outputs; first asked for while that has a name."""
+        return os.open(self.outlet, os.O_PATH)
 
     def command(self) -> list[str]:
         """Return the command line's arguments."""

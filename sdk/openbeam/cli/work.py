@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from openbeam.cli import running
 from openbeam.cli.screen import lines, rows
 from openbeam.client import Client
 from openbeam.errors import UnknownRun
+from openbeam.models import Task
 from openbeam.states import RunState
 
 __all__ = ["COMMANDS"]
@@ -31,12 +33,27 @@ def cancel(work_id: Id) -> None:
     rows(["Id", "State", "Events"], [[ended.id, ended.state.value, words]], nothing="")
 
 
-def output(task_id: Annotated[str, typer.Argument(metavar="TASK", help="Its id.")]) -> None:
+def output(
+    task_id: Annotated[str, typer.Argument(metavar="TASK", help="Its id.")],
+    *,
+    files: Annotated[bool, typer.Option("--files", help="List the files that it wrote, and where they are.")] = False,
+) -> None:
     """Print what a task printed: its output to stdout, its errors to stderr."""
     with Client() as client:
+        if files:
+            _list_files(client.get_task(task_id))
+            return
         printed = client.get_output(task_id)
     sys.stdout.write(lines(printed.stdout))
     sys.stderr.write(lines(printed.stderr))
+
+
+def _list_files(task: Task) -> None:
+    rows(
+        ["File", "Size", "Checksum"],
+        [[file.uri, decimal(file.size), file.checksum] for file in task.outputs],
+        nothing="No files.",
+    )
 
 
 def runs(

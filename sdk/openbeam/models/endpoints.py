@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from openbeam.models.bounds import Model, Name
 from openbeam.models.functions import EnvironmentRef, FunctionRule, PythonVersion
+from openbeam.models.outputs import PublicKey
 from openbeam.models.sharing import Visibility
 
 __all__ = [
@@ -131,6 +132,8 @@ class Endpoint(Model):
     status: EndpointStatus | None
     waiting: int
     """Tasks in its queue."""
+    sealing_key: PublicKey | None = None
+    """To which credentials for it are sealed, as a JWK; None when its agent has not told."""
 
 
 class EnvironmentReport(Model):

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from openbeam.models.bounds import MAX_OUTPUT, MAX_RESULT, MAX_SOURCE, MAX_WAIT, Model
+from openbeam.models.bounds import MAX_OUTPUT, MAX_RESULT, MAX_SOURCE, MAX_WAIT, Model, Name
 from openbeam.models.datasets import DataFile
 from openbeam.models.endpoints import EndpointStatus
+from openbeam.models.outputs import MAX_OUTPUT_FILES, OutputFile
 from openbeam.models.tasks import TaskProblem
 
 __all__ = [
@@ -62,6 +63,8 @@ class LeasedTask(Model):
     """Base64 of a ``CallBody``, ``ChunkBody`` or ``InspectBody`` in JSON."""
     series: Annotated[str, StringConstraints(max_length=64)] = ""
     """Tasks of one series (a person's calls of one function) may follow each other in one process."""
+    outputs: Name | None = None
+    """The user's credential for the place that its outputs go to; None for the endpoint's own place."""
 
 
 class LeaseReply(Model):
@@ -123,6 +126,8 @@ class TaskOutcome(Model):
     worker: Annotated[str, StringConstraints(max_length=100)] = ""
     """Which worker had it; empty when none had begun."""
     printed: Printed | None = None
+    outputs: Annotated[list[OutputFile], Field(max_length=MAX_OUTPUT_FILES)] = Field(default_factory=list)
+    """Files that it wrote, each in its place and checked there."""
 
 
 class ResultsRequest(Model):

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from openbeam.models.bounds import Model
+from openbeam.models.bounds import Model, Name
+from openbeam.models.outputs import OutputFile
 from openbeam.states import TaskState
 
 __all__ = ["Task", "TaskOutput", "TaskProblem", "TaskSubmit", "Waiting"]
@@ -41,6 +42,8 @@ class TaskSubmit(Model):
     """Id or name; None lets the service choose."""
     args: list[Any] = Field(default_factory=list)
     kwargs: dict[str, Any] = Field(default_factory=dict)
+    outputs: Name | None = None
+    """Which of the caller's credentials at the endpoint says where the files go that it writes; None: the endpoint."""
 
 
 class Waiting(Model):
@@ -65,6 +68,8 @@ class Task(Model):
     created: datetime
     started: datetime | None
     ended: datetime | None
+    outputs: list[OutputFile] = Field(default_factory=list)
+    """Files that it wrote, and where they are."""
     waiting: Waiting | None = None
     """While it is queued."""
     notices: list[str] = Field(default_factory=list)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from openbeam_service.audit.store import note
 from openbeam_service.classes.codes import make_key
 from openbeam_service.classes.models import ClassRow, MemberRow
+from openbeam_service.credentials.models import CredentialRow, forget
 from openbeam_service.identity import grants
 from openbeam_service.identity.models import PersonalTokenRow, UserRow
 from openbeam_service.identity.principal import Principal
@@ -96,10 +97,13 @@ def in_class(row: ClassRow) -> Select[str]:
 
 def set_active(db: Session, row: ClassRow, *, active: bool) -> None:
     """Open or close the accounts of a class's pupils; it works at their next call."""
+    if not active:
+        forget(db, CredentialRow.user_id.in_(in_class(row)))
     db.execute(update(UserRow).where(UserRow.id.in_(in_class(row))).values(active=active))
 
 
 def retire(db: Session, ids: Select[str]) -> None:
     """Close pupils' accounts for good and forget their nicknames. What they ran stays as long as results are kept."""
+    forget(db, CredentialRow.user_id.in_(ids))
     gone = {"active": False, "display": None, "key_hash": None}
     db.execute(update(UserRow).where(UserRow.id.in_(ids), UserRow.role == Role.pupil).values(gone))

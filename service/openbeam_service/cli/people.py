@@ -93,6 +93,7 @@ def set_user(
     A new password ends all sign-ins of that person; personal tokens stay.
     """
     from openbeam_service.audit.store import note
+    from openbeam_service.credentials.models import CredentialRow, forget
     from openbeam_service.identity import grants, store
     from openbeam_service.provision import opened
     from openbeam_service.settings import Settings
@@ -104,6 +105,8 @@ def set_user(
         for field, value in changes.items():
             if value is not None:
                 setattr(user, field, value)
+        if active is False:
+            forget(db, CredentialRow.user_id == user.id)
         if "password_hash" in _shown(changes):
             grants.revoke_all(db, user.id)
         note(db, "cli", "user.set", user.id, user.name, **_shown(changes))

@@ -13,6 +13,7 @@ from openbeam.models import (
 from sqlalchemy.orm import Session
 
 from openbeam_service.audit.store import note
+from openbeam_service.credentials.models import CredentialRow, forget
 from openbeam_service.database import now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
@@ -93,7 +94,8 @@ def remove(db: Session, caller: Principal, row: EndpointRow) -> None:
 
     Registering an endpoint of this name again opens it again.
     """
-    row.closed, row.status = now(), None
+    row.closed, row.status, row.sealing_key = now(), None, None
+    forget(db, CredentialRow.endpoint_id == row.id)
     row.visibility, row.classes, row.approval = Visibility.private, [], None
     revoke_key(db, caller, row)
     note(db, caller, "endpoint.delete", row.id, row.name, endpoint_id=row.id)

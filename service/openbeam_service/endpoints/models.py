@@ -42,6 +42,8 @@ class EndpointRow(Base):
     """An ``EnvironmentReport`` as its agent last told."""
     status: Mapped[dict[str, Any] | None]
     """An ``EndpointStatus`` as its agent last sent it."""
+    sealing_key: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Public JWK, with its thumbprint as ``kid``, to which credentials are sealed; as its agent last told."""
     last_seen: Mapped[datetime | None]
     created: Mapped[datetime] = mapped_column(default=now)
     closed: Mapped[datetime | None]

@@ -120,4 +120,5 @@ def shown(request: Request, caller: Principal, row: EndpointRow) -> Endpoint:
         last_seen=row.last_seen,
         status=status,
         waiting=count_waiting(request, row.id),
+        sealing_key=row.sealing_key,
     )

@@ -12,19 +12,23 @@ from openbeam.models import (
     LeasedTask,
     LeaseReply,
     LeaseRequest,
+    OutputGrant,
+    OutputRequest,
     RenewReply,
     RenewRequest,
     ResultsReply,
     ResultsRequest,
+    SealingKey,
     StopsReply,
     StopsRequest,
 )
 from starlette.concurrency import run_in_threadpool
 
 from openbeam_service.database import Db
-from openbeam_service.endpoints import environments
+from openbeam_service.endpoints import environments, sealing
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.identity.scopes import AGENT_SCOPE
+from openbeam_service.tasks import outputs
 from openbeam_service.tasks.backend import Backend, queue_answers
 
 __all__ = ["router"]
@@ -83,6 +87,18 @@ def results(request: Request, agent: Agent, ended: ResultsRequest) -> ResultsRep
 def tell_environment(db: Db, agent: Agent, report: EnvironmentReport) -> None:
     """Keep it until the agent starts again and tells anew."""
     environments.keep(db, _endpoint(agent), report)
+
+
+@router.post("/sealing-key", summary="Tell the key to seal credentials to", status_code=status.HTTP_204_NO_CONTENT)
+def tell_sealing_key(db: Db, agent: Agent, told: SealingKey) -> None:
+    """Keep it: users seal their credentials for this endpoint to it, so that the agent alone can open them."""
+    sealing.keep(db, agent, told)
+
+
+@router.post("/outputs", summary="Ask where the outputs of a task may go")
+def grant_outputs(db: Db, agent: Agent, asked: OutputRequest) -> OutputGrant:
+    """Return whose they are, and the sealed credential that the task names. The agent must hold the task."""
+    return outputs.grant(db, agent, asked)
 
 
 async def _take(request: Request, endpoint_id: str, want: int, wait: float) -> list[str] | None:

@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from openbeam_service.audit.store import note
+from openbeam_service.credentials.store import check_usable
 from openbeam_service.database import lock, new_id, now
 from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.identity.principal import Principal
@@ -97,6 +98,7 @@ class _Call:
     function: FunctionRow
     endpoint: EndpointRow
     arguments: dict[str, Any]
+    outputs: str | None
 
 
 class _Calls:
@@ -106,6 +108,7 @@ class _Calls:
         self._db = db
         self._caller = caller
         self._functions: dict[str, FunctionRow | OpenbeamError] = {}
+        self._outputs: dict[tuple[str, str], OpenbeamError | None] = {}
         self._endpoints: dict[tuple[str | None, str], EndpointRow | OpenbeamError] = {}
 
     def checked(self, submit: TaskSubmit) -> _Call:
@@ -119,7 +122,14 @@ class _Calls:
             (submit.endpoint, function.id),
             lambda: choose_endpoint(self._db, self._caller, submit.endpoint, function),
         )
-        return _Call(function, endpoint, arguments)
+        if submit.outputs is not None:
+            _once(self._outputs, (endpoint.id, submit.outputs), lambda: self._check_outputs(submit, endpoint))
+        return _Call(function, endpoint, arguments, submit.outputs)
+
+    def _check_outputs(self, submit: TaskSubmit, endpoint: EndpointRow) -> None:
+        if submit.endpoint is None:
+            raise InvalidInput("Name the endpoint: a credential for outputs is sealed to one.", field="endpoint")
+        check_usable(self._db, self._caller, endpoint, submit.outputs or "")
 
     def _function(self, ref: str) -> FunctionRow:
         function = find_function(self._db, self._caller, ref)
@@ -196,6 +206,7 @@ def _add(
                 "tenant": call.function.owner_id,
                 "timeout": call.function.timeout,
                 "arguments": call.arguments,
+                "outputs_to": call.outputs,
                 "group_id": group,
                 "number": number,
                 "created": created,

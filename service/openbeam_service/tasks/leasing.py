@@ -199,6 +199,7 @@ def _envelope(task: TaskRow, lease: Lease, source: str, run: RunRow | None) -> L
         code=base64.b64encode(code).decode("ascii"),
         body=base64.b64encode(body.model_dump_json().encode()).decode("ascii"),
         series=digest(f"{task.user_id} {task.function_id}") if task.kind is TaskKind.call else "",
+        outputs=task.outputs_to,
     )
 
 

@@ -71,6 +71,10 @@ class TaskRow(Base):
     """``{"args": [...], "kwargs": {...}}``."""
     value: Mapped[str | None] = mapped_column(Text)
     """What the function returned, as JSON."""
+    outputs_to: Mapped[str | None] = mapped_column(String(64))
+    """Its user's credential for the place that its files go to; None leaves that to the endpoint."""
+    outputs: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Files that it wrote, and where they are: ``OutputFile``."""
     group_id: Mapped[str | None] = mapped_column(String(36))
     """Calls that belong together; one that was submitted alone is a group of its own."""
     number: Mapped[int | None]

@@ -17,7 +17,7 @@ from openbeam_service.endpoints.models import EndpointRow
 from openbeam_service.metrics.counts import EVENTS
 from openbeam_service.runs import cache
 from openbeam_service.runs.models import ChunkResultRow, FileFactsRow, RunRow
-from openbeam_service.tasks import poison, printed
+from openbeam_service.tasks import outputs, poison, printed
 from openbeam_service.tasks.models import HELD_STATES, TaskRow
 from openbeam_service.tasks.queue import Lease
 from openbeam_service.tasks.reading import Facts, Histograms, Read, Value, read
@@ -96,6 +96,7 @@ def settle(
         is_over = batch.end(task, said[lease], outcome.worker)
         if is_over:
             printed.keep(task, outcome.printed)
+            outputs.keep(db, task, outcome)
         (settled.finished if is_over else settled.again).append(lease)
         settled.looked |= is_over and task.run_id is None and task.file_uri is not None
         if task.run_id:

@@ -13,6 +13,7 @@ from openbeam_service.access import visible_tasks
 from openbeam_service.identity.principal import Principal
 from openbeam_service.registry.shown import notices
 from openbeam_service.runs.retention import check_there
+from openbeam_service.tasks import outputs
 from openbeam_service.tasks.models import TaskRow
 
 __all__ = ["find_task", "output_of", "shown_task", "standings"]
@@ -55,6 +56,7 @@ def shown_task(row: TaskRow) -> Task:
         created=row.created,
         started=row.started,
         ended=row.ended,
+        outputs=outputs.shown(row),
         notices=notices(row.function),
     )
 
