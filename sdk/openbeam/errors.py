@@ -101,6 +101,11 @@ __all__ = [
     "to_json",
 ]
 
+_LIKE = 0.4
+"""How like a name must be to be offered, from 0 to 1."""
+_AS_GOOD = 0.75
+"""How like it must be beside the best one."""
+
 
 class OpenbeamError(Exception):
     """Base of all errors that may be shown to a person. ``str(error)`` is plain and says what to do next."""
@@ -117,8 +122,15 @@ class OpenbeamError(Exception):
 
 
 def nearest(name: str, known: Iterable[str], *, at_most: int = 3) -> list[str]:
-    """Return the known names that look most like ``name``, best first."""
-    return difflib.get_close_matches(name, list(known), n=at_most, cutoff=0.4)
+    """Return the known names that look most like ``name``, best first; beside a good one, no poor ones."""
+    close = difflib.get_close_matches(name, list(known), n=at_most, cutoff=_LIKE)
+    best = _likeness(name, close[0]) if close else 0.0
+    return [one for one in close if _likeness(name, one) >= best * _AS_GOOD]
+
+
+def _likeness(name: str, other: str) -> float:
+    # In this order, as get_close_matches compares them: the measure is not symmetric.
+    return difflib.SequenceMatcher(None, other, name).ratio()
 
 
 class NotKnown(OpenbeamError, LookupError):

@@ -73,6 +73,11 @@ def test_nearest_names_are_offered() -> None:
     assert "Did you mean cms-2010-zmumu?" in str(error)
 
 
+def test_a_poor_name_is_not_offered_beside_a_good_one() -> None:
+    assert errors.nearest("dubble", ["over-ff8dbb6e", "double", "doubles"]) == ["double", "doubles"]
+    assert errors.nearest("dubble", ["over-ff8dbb6e"]) == ["over-ff8dbb6e"]
+
+
 def test_details_may_have_a_message_of_their_own() -> None:
     details = {"type": "ZeroDivisionError", "message": "division by zero", "line": 3}
     error = error_of("FunctionRaised", "Your function raised.", details)

@@ -191,7 +191,7 @@ def test_tasks_are_their_submitters(machine: Machine, operator: httpx.Client, ag
 @pytest.mark.parametrize(
     ("submit", "kind", "words"),
     [
-        ({"function": "dubble"}, "UnknownFunction", "Did you mean double"),
+        ({"function": "dubble"}, "UnknownFunction", "Did you mean double?"),
         ({"function": "double@99"}, "UnknownFunction", "double@1"),
         ({"function": "double", "endpoint": "cals"}, "UnknownEndpoint", "Did you mean calls"),
         ({"function": "double", "args": ["x" * 1_100_000]}, "TooLarge", "1,048,576"),
