@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Security, status
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Security, status
 from fastapi.responses import StreamingResponse
 from openbeam.models import (
     MAX_GROUPS,
@@ -72,6 +72,13 @@ async def follow_tasks(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+@router.get("/batch", include_in_schema=False)
+@router.get("/status", include_in_schema=False)
+def only_post() -> None:
+    """Refuse to take these words for the id of a task."""
+    raise HTTPException(status.HTTP_405_METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
 
 
 @router.get("/{task_id}", summary="One call and its result")

@@ -30,6 +30,14 @@ def _call(*args: Any, **more: Any) -> dict[str, Any]:
     return {"function": "twice", "endpoint": ENDPOINT, "args": args, **more}
 
 
+@pytest.mark.parametrize("word", ["batch", "status"])
+def test_a_word_is_not_the_id_of_a_task(operator: httpx.Client, word: str) -> None:
+    answer = operator.get(f"/tasks/{word}")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json()["error"]["message"] == "GET is not possible here."
+    assert operator.get(f"/tasks/{word}s").json()["error"]["kind"] == "UnknownTask"
+
+
 def _batch(client: httpx.Client, calls: list[dict[str, Any]], group: str, first: int = 0) -> httpx.Response:
     return client.post("/tasks/batch", json={"group": group, "first": first, "calls": calls})
 

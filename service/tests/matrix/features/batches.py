@@ -11,6 +11,8 @@ TABLE = """
                                                 nobody pupil student teacher teacher2 admin agent agent2 gone gone-agent
 POST /api/v1/tasks/batch +batch                    401   422     422     201      422   201   403    403  401        401
 POST /api/v1/tasks/status +group                   401   200     200     200      200   200   403    403  401        401
+GET  /api/v1/tasks/batch                           405
+GET  /api/v1/tasks/status                          405
 GET  /api/v1/tasks/events                          401   422     422     422      422   422   403    403  401        401
 GET  /api/v1/tasks/events?group={group=group}      401   200     200     200      200   200   403    403  401        401
 """
