@@ -24,5 +24,5 @@ def main() -> None:
     known = session.is_signed_in()
     shown = [places.catalog(), places.runs(), places.analysis()]
     person = plain(session.user_name()) or words.ACCOUNT
-    pages = {"": shown, person: [places.sign_out()]} if known else {"": shown}
+    pages = {"": shown, person: [places.quota(), places.sign_out()]} if known else {"": shown}
     st.navigation(pages, position="top" if known else "hidden").run()

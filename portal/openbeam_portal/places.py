@@ -12,10 +12,10 @@ from streamlit.navigation.page import Page
 from openbeam_portal import session
 from openbeam_portal.words import en as words
 
-__all__ = ["NAMES", "analysis", "catalog", "query_of", "runs", "shown", "sign_out"]
+__all__ = ["NAMES", "analysis", "catalog", "query_of", "quota", "runs", "shown", "sign_out"]
 
 
-NAMES: Final = ("analysis", "catalog", "runs", "welcome")
+NAMES: Final = ("analysis", "catalog", "quota", "runs", "welcome")
 """Modules of the pages."""
 
 
@@ -44,6 +44,11 @@ def runs() -> Page:
 def analysis() -> Page:
     """Return the page of one analysis; it needs ``function=`` in its address, and may have ``run=``."""
     return st.Page(shown("analysis"), title=words.ANALYSIS, url_path="analysis", visibility="hidden")
+
+
+def quota() -> Page:
+    """Return the page of the caller's quota."""
+    return st.Page(shown("quota"), title=words.MY_QUOTA, icon=":material/speed:", url_path="quota")
 
 
 def sign_out() -> Page:

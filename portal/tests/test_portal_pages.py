@@ -7,56 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import streamlit as st
 from openbeam.models import FunctionKind, TaskProblem
 from openbeam.states import RunState
 from openbeam_portal.asgi import auth_of
 from openbeam_portal.settings import Settings
 from openbeam_portal.words import en as words
+from portal_kit import components, opened, person, texts
 from streamlit.runtime.secrets import secrets_singleton
-from streamlit.testing.v1 import AppTest
-
-
-def person(**more: Any) -> dict[str, Any]:
-    """Return a signed-in person, as Streamlit's cookie keeps them."""
-    user = {"is_logged_in": True, "name": "Ada Lovelace", "tokens": {"access": "token-of-a-student"}}
-    return {**user, "iat": time.time() - 3600, **more}
-
-
-def shown(name: str) -> None:
-    """Show one page, as the portal's navigation would."""
-    from openbeam_portal import places
-
-    places.shown(name)()
-
-
-def opened(page: str = "catalog", user: dict[str, Any] | None = None, **query: str) -> AppTest:
-    """Return a page of the portal, run once."""
-    at = AppTest.from_function(shown, args=(page,), default_timeout=30)
-    at.user = person() if user is None else user
-    at.query_params.update(query)
-    at.run()
-    assert not at.exception
-    return at
-
-
-@pytest.fixture(autouse=True)
-def no_memory() -> None:
-    """Forget what earlier tests read: they all have one session."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-def texts(at: AppTest) -> str:
-    """Return all that can be read."""
-    return "\n".join(
-        str(part.value) for part in [*at.title, *at.header, *at.markdown, *at.caption, *at.info, *at.error]
-    )
-
-
-def components(at: AppTest) -> list[Any]:
-    """Return the live figures."""
-    return [part for part in at.main if part.type == "bidi_component"]
 
 
 @pytest.fixture
@@ -340,7 +297,7 @@ def test_what_nobody_foresaw_gets_a_reference_and_no_traceback(
     service: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # A record that breaks the contract stands for every fault of ours.
-    monkeypatch.setattr("openbeam_portal.pages.runs._moment", lambda *_: 1 / 0)
+    monkeypatch.setattr("openbeam_portal.pages.runs.moment", lambda *_: 1 / 0)
     service.add(service.make(), {})
     at = opened("runs")
     reference = at.error[0].value.split("reference ")[1].rstrip(".")

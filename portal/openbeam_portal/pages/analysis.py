@@ -9,7 +9,7 @@ from openbeam import Client, Run
 from openbeam.errors import InvalidParameter, OpenbeamError, UnknownRun
 from openbeam.models import Dataset, Function, FunctionKind
 
-from openbeam_portal import places, reading, record, result, trouble
+from openbeam_portal import deprecation, places, reading, record, result, trouble
 from openbeam_portal.figure import live
 from openbeam_portal.form import form, title_of
 from openbeam_portal.lesson import blocks_of, choose
@@ -38,6 +38,8 @@ def render(client: Client) -> None:
     function = reading.function(client, ref)
     st.title(plain(function.title or function.name))
     st.markdown(plain(function.description))
+    if function.deprecated is not None:
+        deprecation.on_page(function.deprecated)
     if function.kind is not FunctionKind.analysis:
         st.info(words.NOT_AN_ANALYSIS.format(name=plain(function.name)))
         _source(function)

@@ -8,7 +8,7 @@ import streamlit as st
 from openbeam import Client
 from openbeam.models import Dataset, FunctionSummary
 
-from openbeam_portal import places, reading
+from openbeam_portal import deprecation, places, reading
 from openbeam_portal.markdown import plain
 from openbeam_portal.words import en as words
 
@@ -48,6 +48,8 @@ def _card(summary: FunctionSummary, known: Mapping[str, Dataset]) -> None:
     # A style sheet stretches the link over its card.
     st.page_link(places.analysis(), label=f"**{title}**", query_params=places.query_of(summary.name))
     st.markdown(plain(_first_sentence(summary.description)))
+    if summary.deprecated is not None:
+        deprecation.on_card(summary.deprecated)
     datasets = [known[name] for name in summary.datasets if name in known]
     experiments = dict.fromkeys(dataset.experiment for dataset in datasets if dataset.experiment)
     with st.container(horizontal=True, gap="xsmall"):

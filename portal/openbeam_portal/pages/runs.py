@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 from openbeam import Client, Run
 
 from openbeam_portal import places, reading
 from openbeam_portal.markdown import plain
+from openbeam_portal.moments import moment
 from openbeam_portal.words import en as words
 
 __all__ = ["render"]
@@ -59,15 +57,7 @@ def _row(run: Run, titles: dict[str, str], datasets: dict[str, str]) -> None:
             query = places.query_of(made.function, made.dataset, run.id, made.params)
             st.page_link(places.analysis(), label=f"**{plain(titles.get(name) or name)}**", query_params=query)
             st.badge(words.STATES.get(state, state), color=_COLORS.get(state, "gray"))
-        when = _moment(run.record.created, st.context.timezone)
+        when = moment(run.record.created, st.context.timezone)
         events = run.account.sentence() if run.account.events_expected else ""
         facts = [plain(datasets.get(made.dataset, made.dataset)), events, when]
         st.caption("  ·  ".join(fact for fact in facts if fact))
-
-
-def _moment(created: datetime, timezone: str | None) -> str:
-    zone: tzinfo = UTC
-    # A browser may name a zone that this machine does not know.
-    with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo(timezone or "UTC")
-    return f"{created.astimezone(zone):%-d %B %Y, %H:%M}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 NAME: Final = "Openbeam"
 CATALOG: Final = "Catalog"
 MY_RUNS: Final = "My runs"
+MY_QUOTA: Final = "My quota"
 ANALYSIS: Final = "Analysis"
 SIGN_IN: Final = "Sign in"
 SIGN_OUT: Final = "Sign out"
@@ -55,6 +56,12 @@ SEARCH: Final = "Search"
 SEARCH_HINT: Final = "Z boson, muons, first lesson …"
 NOTHING_FOUND: Final = "Nothing fits “{search}”. Try another word, or clear the search."
 NOTHING_YET: Final = "The catalog is empty. Fill it with `openbeam-catalog publish`, then reload this page."
+
+# ------------------------------------------------------------------------------------------------ deprecation
+DEPRECATED: Final = "Deprecated"
+DEPRECATED_TITLE: Final = "This version should not be used any more"
+USE_INSTEAD: Final = "Use {successor} instead."
+TO_SUCCESSOR: Final = "Go to {successor}"
 
 # ------------------------------------------------------------------------------------------------ analysis
 CHOOSE_FIRST: Final = "Choose an analysis in the catalog first."
@@ -156,6 +163,18 @@ STATES: Final[dict[str, str]] = {
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
+
+# ------------------------------------------------------------------------------------------------ quota
+QUOTA_TITLE: Final = "My quota"
+QUOTA_MEANING: Final = "How much may be under way at once, and how long machines may compute in a day."
+QUOTA_OWN: Final = "Yours"
+QUOTA_TOGETHER: Final = "All of {who} together"
+QUOTA_RUNS: Final = "Runs under way"
+QUOTA_CALLS: Final = "Calls under way"
+QUOTA_CPU: Final = "Hours of CPU time in 24 hours"
+QUOTA_USE: Final = "{name}: {used} of {limit}"
+QUOTA_NO_LIMIT: Final = "{name}: {used}, without a limit"
+QUOTA_FREES: Final = "Some of it frees on {when}."
 
 # ------------------------------------------------------------------------------------------------ figure
 FIGURE: Final[dict[str, Any]] = {
