@@ -42,7 +42,7 @@ def used(empty: Settings) -> Settings:
     """Return an installation with a user of its own."""
     initialise(empty)
     with opened(empty) as db:
-        store.add_user(db, "somebody", Role.student)
+        store.add_user(db, "only-here", Role.student)
     return empty
 
 
@@ -76,10 +76,10 @@ def test_what_is_there_is_replaced_only_by_force_and_is_kept(saved: Path, used: 
     with pytest.raises(Conflict, match="--force"):
         restore(used, saved)
     restore(used, saved, force=True)
-    assert "somebody" not in _users(used)
+    assert "only-here" not in _users(used)
     (kept,) = (used.home.root / "backups").iterdir()
     restore(used, kept, force=True)
-    assert _users(used) == {"operator", "somebody"}
+    assert _users(used) == {"operator", "only-here"}
 
 
 def test_every_table_is_saved(used: Settings, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_damaged_or_newer_backup_touches_nothing(
     before = _files(used.home.keys)
     with pytest.raises(InvalidInput, match=said):
         restore(used, _changed(saved, tmp_path / "broken.zip", change), force=True)
-    assert _users(used) == {"operator", "somebody"}
+    assert _users(used) == {"operator", "only-here"}
     assert _files(used.home.keys) == before
 
 
@@ -143,7 +143,7 @@ def test_a_backup_never_overwrites_and_is_never_half(
 
 def test_a_file_that_is_gone_is_named(used: Settings, tmp_path: Path) -> None:
     with opened(used) as db:
-        owner = store.the_user(db, "somebody").id
+        owner = store.the_user(db, "only-here").id
         row = "INSERT INTO stored_files VALUES (:key, :owner, 1, 'adler32:00000001', '2026-01-01 00:00:00.000000')"
         db.execute(text(row), {"key": "a" * 64, "owner": owner})
     assert save(used, tmp_path / "b.zip").missing == ["a" * 64]
