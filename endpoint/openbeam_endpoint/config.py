@@ -107,6 +107,11 @@ class Config(Model):
         description="Engines started ahead: an author who comes anew, or whose engine was lost, need not wait.\n"
         "Each takes about 250 MB of memory. 0 starts every engine when it is needed.",
     )
+    cpu_seconds: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="CPU seconds that one task may use, all its processes together. Without this line: as many as its\n"
+        "time limit has, which is one core all the time.",
+    )
     engine_idle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=120, description="An author's engine without work ends after this many seconds."
     )

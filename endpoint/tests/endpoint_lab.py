@@ -27,6 +27,7 @@ from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap, docker
 
 EVENTS = 1_000
+CPU_SECONDS = 3
 SECRET = "nobody-may-read-this"
 
 
@@ -54,7 +55,7 @@ class Lab:
         content = raw.read_bytes()
         self.file = {"file": f"adler32:{zlib.adler32(content):08x}", "size": len(content)}
         self.path = raw.rename(data / file_name(str(self.file["file"]), len(content)))
-        self.engine = Engine(name=f"lab-{isolation}", data=data, workers=2, isolation=isolation)
+        self.engine = Engine(name=f"lab-{isolation}", data=data, workers=2, isolation=isolation, cpu=CPU_SECONDS)
 
     def run(self, body: Any, timeout: float = 30, task_id: str = "task") -> EngineReply:
         return self.begin(body, timeout, task_id)()

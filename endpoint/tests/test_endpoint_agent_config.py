@@ -41,6 +41,7 @@ def settings() -> st.SearchStrategy[Config]:
         environment=st.none() | st.just("hep-2026"),
         cache_gb=st.none() | st.floats(0.001, 1_000_000),
         max_engines=st.integers(1, 64),
+        cpu_seconds=st.none() | st.integers(1, 1_000_000),
         spare_engines=st.integers(0, 8),
         engine_idle_seconds=st.floats(0, 86_400),
         warm_tenant=st.none() | text.filter(bool),

@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from endpoint_lab import Lab, call, processes_named, soon
+from endpoint_lab import CPU_SECONDS, Lab, call, processes_named, soon
 
 pytestmark = pytest.mark.xdist_group("engine")
 
@@ -17,6 +17,57 @@ def test_a_task_is_stopped_at_its_limit_and_the_next_one_runs(lab: Lab) -> None:
     assert time.monotonic() - began < 2.0
     assert (problem.kind, problem.details["seconds"], problem.retry) == ("TimedOut", 1.0, False)
     assert lab.value("def f():\n    return 1") == 1
+
+
+BURN = """
+import os, subprocess, sys, threading
+def burn():
+    while True:
+        pass
+def f(how):
+    for _ in range(4):
+        if how == "forks" and os.fork() == 0:
+            burn()
+        elif how == "programs":
+            subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    burn()
+"""
+
+
+@pytest.mark.parametrize("how", ["forks", "programs"])
+def test_a_task_with_many_processes_is_stopped_when_together_they_used_its_time(lab: Lab, how: str) -> None:
+    problem = lab.problem(BURN, how, timeout=50.0)
+    assert (problem.kind, problem.details["seconds"], problem.retry) == ("CpuUsedUp", CPU_SECONDS, False)
+    assert f"together used {CPU_SECONDS} seconds" in problem.message
+    assert soon(lambda: lab.value("import os\ndef f():\n    return 1") == 1)
+
+
+def test_the_time_of_processes_that_a_task_waited_for_counts(lab: Lab) -> None:
+    source = """
+import subprocess, sys
+def f():
+    subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"], check=True)
+"""
+    reply = lab.run(call(source))
+    assert reply.problem is None, reply.problem
+    assert json.loads(reply.body or b"")["seconds"] >= 0.5
+
+
+def test_a_process_that_leaves_its_family_is_ended_while_the_task_still_runs(lab: Lab) -> None:
+    source = """
+import os, subprocess, time
+def f():
+    subprocess.run("sleep 77 & echo $! > pid", shell=True, check=True)
+    pid = int(open("pid").read())
+    for _ in range(500):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return "ended"
+        time.sleep(0.02)
+    return "still there"
+"""
+    assert lab.value(source) == "ended"
 
 
 @pytest.mark.parametrize(

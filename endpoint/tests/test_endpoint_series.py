@@ -23,7 +23,7 @@ PID = "import os\ndef f():\n    return os.getpid()"
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     isolation = Isolation.bubblewrap if bubblewrap.works() else Isolation.none
     # One worker: what follows on what is certain.
-    engine = Engine(name="series", data=tmp_path_factory.mktemp("files"), workers=1, isolation=isolation)
+    engine = Engine(name="series", data=tmp_path_factory.mktemp("files"), workers=1, isolation=isolation, cpu=2)
     engine.start()
     yield engine
     engine.close()
@@ -139,6 +139,14 @@ def test_who_waits_in_vain_goes_and_the_next_call_does_not_notice(call: Callable
     second = call(PID)
     assert second != first
     assert call(PID) == second
+
+
+def test_each_call_has_the_cpu_time_of_its_own(call: Callable[..., Any]) -> None:
+    source = (
+        "import os, time\ndef f():\n    end = time.process_time() + 0.9\n    while time.process_time() < end: pass\n"
+    )
+    # Together they use more than one may.
+    assert len({call(source + "    return os.getpid()") for _ in range(4)}) == 1
 
 
 def test_random_numbers_differ_from_call_to_call(call: Callable[..., Any]) -> None:

@@ -32,6 +32,7 @@
      |   |- FunctionRaised                    the author's code raised; says which line
      |   |- ResultRefused                     the result is not JSON, or not histograms, or too large
      |   |- TimedOut                          killed at its time limit
+     |   |   '- CpuUsedUp                     killed at its limit of CPU time
      |   |- WorkerKilled                      the worker died (memory, signal)
      |   |- OutputNotStored                   a file that it wrote could not be brought to its place
      |   |- DataUnavailable                   a file could not be fetched
@@ -58,6 +59,7 @@ __all__ = [
     "CallsRefused",
     "ChecksumMismatch",
     "Conflict",
+    "CpuUsedUp",
     "DataUnavailable",
     "EngineFault",
     "FunctionRaised",
@@ -340,6 +342,10 @@ class ResultRefused(TaskError):
 
 class TimedOut(TaskError):
     """The task was killed at its time limit. ``details``: ``seconds``."""
+
+
+class CpuUsedUp(TimedOut):
+    """The task was killed when its processes had used the CPU time that it may use. ``details``: ``seconds``."""
 
 
 class WorkerKilled(TaskError):

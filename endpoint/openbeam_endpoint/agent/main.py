@@ -180,6 +180,7 @@ class Agent:
             workers=self._workers,
             isolation=self._isolation,
             scratch=self._folder.scratch,
+            cpu=self._config.cpu_seconds,
         )
 
 

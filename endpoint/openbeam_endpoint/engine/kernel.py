@@ -14,6 +14,7 @@ from typing import Final
 __all__ = [
     "adopt_orphans",
     "children",
+    "cpu_seconds",
     "die_with_parent",
     "flush_streams",
     "give_back_memory",
@@ -26,6 +27,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_SET_NO_NEW_PRIVS: Final = 38
+_UTIME: Final = 11
+"""Where in ``/proc/PID/stat``, after the name, the four counts of CPU time begin."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -73,6 +76,20 @@ def peer(line: socket.socket) -> int:
     """Return the id of the process that connected to a unix socket of ours."""
     pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return int(pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process, of all that live below it, and of those that were waited for."""
+    ticks, family = 0, [pid]
+    while family:
+        place = Path(f"/proc/{family.pop()}")
+        # It may have ended, and a kernel may have been built without CONFIG_PROC_CHILDREN.
+        with suppress(OSError):
+            _, _, fields = (place / "stat").read_text().rpartition(")")
+            ticks += sum(int(field) for field in fields.split()[_UTIME : _UTIME + 4])
+            for thread in (place / "task").iterdir():
+                family += [int(child) for child in (thread / "children").read_text().split()]
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def children() -> set[int]:

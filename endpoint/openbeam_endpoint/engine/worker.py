@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from openbeam.errors import EngineFault, ResultRefused, TimedOut, WorkerKilled
+from openbeam.errors import CpuUsedUp, EngineFault, ResultRefused, TimedOut, WorkerKilled
 
 from openbeam_endpoint import wire
 from openbeam_endpoint.engine.output import Printed, add_to
@@ -68,7 +68,7 @@ def meet(_: bytes, folder: str, count: int, seconds: float) -> bytes:
 class _Child:
     """A child of the zygote: ``line`` to the zygote, ``wire`` to the child. Closing it kills the child."""
 
-    def __init__(self, zygote: str, task: str) -> None:
+    def __init__(self, zygote: str, task: str, seconds: float) -> None:
         self.is_new = True
         self.line = socket.socket(socket.AF_UNIX)
         self.line.connect(zygote)
@@ -76,16 +76,16 @@ class _Child:
         self.printed = Printed()
         with theirs:
             given = [theirs.fileno(), *self.printed.sinks]
-            socket.send_fds(self.line, [_named(task)], given)
+            socket.send_fds(self.line, [_request(task, seconds)], given)
         self.printed.hand_over()
 
-    def goes_on(self, task: str) -> bool:
+    def goes_on(self, task: str, seconds: float) -> bool:
         """Have the child, which stayed, named another task's; False when it went meanwhile, or the task is stopped."""
         self.is_new = False
         self.printed.begin()
         self.line.settimeout(_GRACE)
         try:
-            self.line.sendall(_named(task))
+            self.line.sendall(_request(task, seconds))
             return "go" in json.loads(self.line.recv(_LONGEST_STATUS) or b"{}")
         except OSError:
             return False
@@ -99,8 +99,16 @@ class _Child:
         self.printed.close()
 
 
-def _named(task: str) -> bytes:
-    return json.dumps({"task": task}).encode()
+def _request(task: str, seconds: float) -> bytes:
+    return json.dumps({"task": task, "seconds": seconds}).encode()
+
+
+def _cpu_used_up(seconds: float) -> CpuUsedUp:
+    return CpuUsedUp(
+        f"The task was stopped: its processes together used {seconds:g} seconds of CPU time, which is its limit. Give "
+        "it less to do, start fewer processes and threads, or publish the function with a longer timeout.",
+        seconds=seconds,
+    )
 
 
 class _Stayed:
@@ -110,12 +118,12 @@ class _Stayed:
         self._series = ""
         self._child: _Child | None = None
 
-    def take(self, series: str, task: str) -> _Child | None:
+    def take(self, series: str, task: str, seconds: float) -> _Child | None:
         """Return it, if it stayed for this series and is still there; any other is sent away."""
         child, self._child = self._child, None
         if child is None:
             return None
-        if series == self._series and child.goes_on(task):
+        if series == self._series and child.goes_on(task, seconds):
             return child
         child.close()
         return None
@@ -144,11 +152,11 @@ class _Errand:
 
     def run(self, zygote: str, body: bytes) -> bytes:
         """Return the answer's frame."""
-        child = _stayed.take(self._series, self._task)
+        child = _stayed.take(self._series, self._task, self._seconds)
         if child is not None:
             with suppress(_WentMeanwhile):
                 return self._run_in(child, body)
-        return self._run_in(_Child(zygote, self._task), body)
+        return self._run_in(_Child(zygote, self._task, self._seconds), body)
 
     def _run_in(self, child: _Child, body: bytes) -> bytes:
         self._child, self._wire, self._line, self._printed = child, child.wire, child.line, child.printed
@@ -229,7 +237,10 @@ class _Errand:
 
     def _autopsy(self) -> Problem:
         data = self._line.recv(_LONGEST_STATUS)
-        status: Any = json.loads(data)["status"] if data else None
+        told: dict[str, Any] = json.loads(data) if data else {}
+        status = told.get("status")
+        if "cpu" in told:
+            return problem_of(_cpu_used_up(told["cpu"]))
         if not isinstance(status, int):
             return fault("The engine could not start the task.")
         if status == WENT and not self._child.is_new:

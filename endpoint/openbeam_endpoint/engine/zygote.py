@@ -1,11 +1,11 @@
 """The zygote: a process that has everything imported, and forks itself once for each task.
 
-A worker connects, sends ``{"task"}`` with the socket that the child shall talk through and the pipes that it shall
-print to, and listens. It hears
-``{"status"}`` (as ``subprocess`` counts it: negative for a signal) when the child has ended. A worker whose child stays
-for the next task of a series says ``{"task"}`` on the same line, and hears ``{"go"}``. When the worker hangs up,
-or the engine cancels the task, the child is killed, and with it whatever it left behind. One child is always forked
-ahead, so that the next task need not wait for a fork.
+A worker connects, sends ``{"task", "seconds"}`` with the socket that the child shall talk through and the pipes that it
+shall print to, and listens. It hears ``{"status"}`` (as ``subprocess`` counts it: negative for a signal) when the child
+has ended. A worker whose child stays for the next task of a series says ``{"task", "seconds"}`` on the same line, and
+hears ``{"go"}``. When the worker hangs up, or the engine cancels the task, the child is killed, and with it whatever it
+left behind; so it is when its processes together have used more CPU time than the task may, and then the worker hears
+``{"status", "cpu"}``. One child is always forked ahead, so that the next task need not wait for a fork.
 
 One thread, one loop: a fork copies no lock that another thread holds.
 """
@@ -19,6 +19,7 @@ import select
 import shutil
 import signal
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,9 @@ _GIVEN: Final = 3
 _MOST_SWEEPS: Final = 50
 _CANCELLED_KEPT: Final = 1024
 _READ: Final = 64 * 1024
+_LOOK: Final = 0.5
+_CPU_GRACE: Final = 1.0
+"""CPU seconds over the limit, so that a task with one thread ends at its time limit and not just before."""
 
 
 @dataclass(eq=False)
@@ -49,6 +53,10 @@ class _Child:
     home: Path
     task: str = ""
     line: socket.socket | None = None
+    cpu_limit: float = 0.0
+    cpu_before: float = 0.0
+    """What tasks before this one have used."""
+    is_over: bool = False
 
 
 def run(settings: Settings, control: socket.socket, address: Path) -> None:
@@ -79,6 +87,7 @@ class _Zygote:
         self._cleaners: set[int] = set()
         self._done_with: list[int] = []
         self._count = 0
+        self._looked = 0.0
         self._poll = select.epoll()
         for source in (control, listener):
             self._poll.register(source, select.EPOLLIN)
@@ -87,7 +96,7 @@ class _Zygote:
         """Serve until the engine hangs up."""
         self._spare = self._fork()
         while True:
-            for descriptor, _ in self._poll.poll():
+            for descriptor, _ in self._poll.poll(self._until_look()):
                 if descriptor == self._control.fileno():
                     if not self._obey():
                         return
@@ -98,6 +107,24 @@ class _Zygote:
             # Only now may a number be used again: what was polled above speaks of the old ones.
             while self._done_with:
                 os.close(self._done_with.pop())
+            if self._until_look() == 0:
+                self._look()
+
+    def _until_look(self) -> float | None:
+        """Return the seconds until CPU times are to be looked at; None while no task is here."""
+        if all(child.line is None for child in self._children.values()):
+            return None
+        return max(0.0, self._looked + _LOOK - time.monotonic())
+
+    def _look(self) -> None:
+        """End tasks that have used their CPU time, and processes that left their family, whose time nobody counts."""
+        self._looked = time.monotonic()
+        for child in {child for child in self._children.values() if child.line is not None}:
+            used = kernel.cpu_seconds(child.pid) - child.cpu_before
+            if used > child.cpu_limit + _CPU_GRACE:
+                child.is_over = True
+                _kill(child.pid)
+        self._sweep()
 
     def _obey(self) -> bool:
         data = self._control.recv(_READ)
@@ -138,13 +165,14 @@ class _Zygote:
         if child.line is None:
             return False
         try:
-            task = str(json.loads(child.line.recv(_LONGEST_REQUEST))["task"])
+            task, limit = self._asked(child.line.recv(_LONGEST_REQUEST))
         except (ValueError, LookupError, TypeError, OSError):
             return False
         if task in self._cancelled:
             return False
         # From here on a stop that was meant for the task before does not meet this one.
-        child.task = task
+        child.task, child.cpu_limit = task, limit
+        child.cpu_before = kernel.cpu_seconds(child.pid)
         self._announce(task, child.line)
         _tell(child.line, {"go": True})
         return True
@@ -152,9 +180,9 @@ class _Zygote:
     def _request(self, line: socket.socket) -> None:
         data, descriptors, _, _ = socket.recv_fds(line, _LONGEST_REQUEST, _GIVEN)
         try:
-            task = str(json.loads(data)["task"])
+            task, limit = self._asked(data)
             if task not in self._cancelled:
-                self._hand_over(task, line, descriptors)
+                self._hand_over(task, limit, line, descriptors)
                 return
             _tell(line, {"status": -signal.SIGKILL})
         except (ValueError, LookupError, TypeError, OSError):
@@ -170,10 +198,15 @@ class _Zygote:
             self._poll.unregister(descriptor)
         self._done_with.append(descriptor)
 
-    def _hand_over(self, task: str, line: socket.socket, given: list[int]) -> None:
+    def _asked(self, request: bytes) -> tuple[str, float]:
+        """Return the name of a task, and the CPU seconds that it may use."""
+        asked = json.loads(request)
+        return str(asked["task"]), float(self._settings.cpu or asked["seconds"])
+
+    def _hand_over(self, task: str, limit: float, line: socket.socket, given: list[int]) -> None:
         child, self._spare = self._spare or self._fork(), None
         socket.send_fds(child.leash, [b"x"], given)
-        child.task, child.line = task, line
+        child.task, child.line, child.cpu_limit = task, line, limit
         self._children[line.fileno()] = child
         self._poll.modify(line, select.EPOLLIN | select.EPOLLRDHUP)
         self._announce(task, line)
@@ -203,7 +236,8 @@ class _Zygote:
         self._drop(child.ended)
         if child.line is not None:
             del self._children[child.line.fileno()]
-            _tell(child.line, {"status": os.waitstatus_to_exitcode(status)})
+            over = {"cpu": child.cpu_limit} if child.is_over else {}
+            _tell(child.line, {"status": os.waitstatus_to_exitcode(status), **over})
             self._drop(child.line.detach())
         if child.home.exists():
             self._clear(child.home)

@@ -10,11 +10,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
-from openbeam.errors import EngineFault, TimedOut
+from openbeam.errors import CpuUsedUp, EngineFault, TimedOut
 from openbeam.models import Isolation
 
 from openbeam_endpoint.engines import canary
@@ -22,6 +23,7 @@ from openbeam_endpoint.engines.launch import Launch
 from openbeam_endpoint.engines.line import LOOK, Line
 from openbeam_endpoint.engines.runs import EngineReply, Run, Runs, problem, reply
 from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Running, Worn
+from openbeam_endpoint.sandbox.launch import Order
 from openbeam_endpoint.stageout.intake import Intake
 
 __all__ = ["Engine"]
@@ -32,7 +34,7 @@ _SILENCE: Final = 4.0
 """Seconds without a beat before an engine counts as dead."""
 _CANARY_SECONDS: Final = 60.0
 """An engine that did nothing for so long is asked for a sign that its workers work."""
-_FORCED: Final = TimedOut.__name__
+_FORCED: Final = {TimedOut.__name__, CpuUsedUp.__name__}
 _CLOSED: Final = "The engine was closed."
 
 
@@ -43,14 +45,22 @@ class Engine:
     """
 
     def __init__(
-        self, *, name: str, data: Path, workers: int, isolation: Isolation, scratch: Path | None = None
+        self,
+        *,
+        name: str,
+        data: Path,
+        workers: int,
+        isolation: Isolation,
+        scratch: Path | None = None,
+        cpu: int | None = None,
     ) -> None:
         self.name = name
         self.mark = f"engine {secrets.token_hex(3)}"
         """Tells this engine from others of the same name, before and after it."""
         self.workers = workers
         self.isolation = isolation
-        self._launch = Launch(name=name, workers=workers, data=data.resolve(), isolation=isolation, scratch=scratch)
+        order = partial(Order, name=name, workers=workers, data=data.resolve(), scratch=scratch, cpu=cpu)
+        self._launch = Launch(name, isolation, lambda sockets: order(sockets=sockets))
         self._runs = Runs(workers)
         self._line: Line | None = None
         self._thread: threading.Thread | None = None
@@ -182,7 +192,7 @@ class Engine:
                 if head.worker:
                     # Word of its start goes another way inside the engine, and may come after this.
                     self._runs.start(number)
-                self.worn = self.worn or (head.problem is not None and head.problem.kind == _FORCED)
+                self.worn = self.worn or (head.problem is not None and head.problem.kind in _FORCED)
                 self._runs.settle(number, reply(head, body, self.mark))
             case Worn(message=message):
                 log.warning("engine takes no more tasks", engine=self.name, reason=message, open_tasks=self.busy)

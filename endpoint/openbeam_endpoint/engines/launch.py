@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,14 +30,15 @@ _LONGEST_REASON: Final = 300
 
 
 class Launch:
-    """One sandbox, from its launch to its end. ``close`` may be called at any time, from any thread."""
+    """One sandbox, from its launch to its end. ``close`` may be called at any time, from any thread.
 
-    def __init__(self, *, name: str, workers: int, data: Path, isolation: Isolation, scratch: Path | None) -> None:
+    ``order`` says what is launched, with the folder where its socket will be.
+    """
+
+    def __init__(self, name: str, isolation: Isolation, order: Callable[[Path], Order]) -> None:
         self._name = name
-        self._workers = workers
-        self._data = data
         self._isolation = isolation
-        self._scratch = scratch
+        self._order = order
         self._lock = threading.Lock()
         self._closed = False
         self._sandbox: Sandbox | None = None
@@ -84,10 +86,9 @@ class Launch:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(sockets / SOCKET_NAME))
             listener.listen(1)
-            self._outlet = Outlet(sockets / OUTLET_NAME, self._workers)
-            self._sandbox = LAUNCHERS[self._isolation](
-                Order(name=self._name, workers=self._workers, data=self._data, sockets=sockets, scratch=self._scratch)
-            )
+            order = self._order(sockets)
+            self._outlet = Outlet(sockets / OUTLET_NAME, order.workers)
+            self._sandbox = LAUNCHERS[self._isolation](order)
             line = Line(self._accept(listener, deadline))
         # What is connected needs no name; so nothing stays on disk when the agent is killed.
         shutil.rmtree(sockets, ignore_errors=True)

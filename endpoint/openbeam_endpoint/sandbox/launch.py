@@ -58,6 +58,8 @@ class Order:
     """A folder of this engine's own, with the agent's socket in it."""
     scratch: Path | None
     """Where launchers without a file system of their own may make a folder; None for the temporary folder."""
+    cpu: int | None = None
+    """CPU seconds that a task may use; None for as many as its time limit has."""
 
 
 class Sandbox(Protocol):
@@ -117,6 +119,7 @@ def settings(order: Order, *, sockets: Path, data: Path, scratch: Path, alone: b
         processes=_threads_now() + most_processes(order.workers),
         crowd=most_processes(order.workers) if alone else 0,
         disk=_LARGEST_FILE,
+        cpu=order.cpu or 0,
         encrypted=int(not alone),
     )
 

@@ -45,6 +45,8 @@ class Settings:
     """Processes in the whole sandbox before the engine gives up; 0 does not count them."""
     disk: int
     """Bytes that one file of a task may have."""
+    cpu: int
+    """CPU seconds that one task may use, all its processes together; 0 for as many as its time limit has."""
     encrypted: int
     """1 where others on the machine could reach Parsl's ports."""
 

@@ -117,6 +117,7 @@ ADVICE: Final[dict[str, str]] = {
     "FunctionRaised": "Its author can mend this. Other settings may work.",
     "ResultRefused": "Its author can mend this.",
     "TimedOut": "Try less data, or settings that need less work.",
+    "CpuUsedUp": "Try less data, or settings that need less work.",
     "WorkerKilled": "Try less data or fewer bins.",
     "DataUnavailable": "Try again in a few minutes, or choose other data.",
     "ChecksumMismatch": "Tell whoever runs Openbeam here.",
