@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support.stack import Stack, command
 
 MIB = 1024 * 1024
+SETTLED = 10.0
 console = Console()
 
 
@@ -100,8 +101,18 @@ def table(looks: dict[str, dict[str, float]]) -> Table:
     return shown
 
 
+def await_spare(stack: Stack) -> None:
+    """Return when the endpoint has started its spare engine too: nothing has changed for some seconds then."""
+    count, since = 0, time.monotonic()
+    while time.monotonic() < since + SETTLED:
+        time.sleep(0.5)
+        if (now := len(list(stack.processes()))) != count:
+            count, since = now, time.monotonic()
+
+
 def measure(stack: Stack, warm_up: int, runs: int) -> None:
     """Print all figures of a started stack."""
+    await_spare(stack)
     looks = {"idle": memory(stack)}
     with stack.client() as client:
         times(client)

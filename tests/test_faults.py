@@ -22,7 +22,10 @@ class Victim:
     words: str
     """Of its command line."""
     place: int | None = None
-    """Among those that have the words, the oldest first; None for a program that supervisord starts again."""
+    """Among those of the oldest engine that have the words, the oldest first: the newest engine is a spare one.
+
+    None for a program that supervisord starts again.
+    """
     retries: int = 1
     """At least so many tasks were lost with it."""
 
@@ -30,7 +33,8 @@ class Victim:
         """Return the process."""
         if self.place is None:
             return stack.program(self.words)
-        below = stack.program("openbeam-endpoint start").children(recursive=True)
+        engines = [one for one in stack.program("openbeam-endpoint start").children() if "engine.main" in command(one)]
+        below = min(engines, key=psutil.Process.create_time).children(recursive=True)
         found = [one for one in below if self.words in command(one) and "bwrap" not in command(one)]
         return sorted(found, key=psutil.Process.create_time)[self.place]
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from endpoint_kit import BIN, Site, free_port, until
 from openbeam import Client
+from openbeam_endpoint.diary import Diary
 from openbeam_endpoint.folder import Folder
 
 
@@ -55,6 +56,16 @@ def bench(site: Site) -> Iterator[Folder]:
 
 
 # ---------------------------------------------------------------------------------------------------- life
+def test_status_says_what_does_not_work_until_it_does(site: Site) -> None:
+    said(site, "configure", "ailing")
+    folder = Folder(site.home / "endpoints" / "ailing")
+    with folder.alone(), Diary.kept(folder.state_path) as diary:
+        diary.trouble("A spare engine does not start: no room.")
+        assert "trouble\tA spare engine does not start: no room.\n" in said(site, "status", "ailing")
+        diary.trouble("")
+        assert shown(site, "ailing")["trouble"] == ""
+
+
 def test_the_life_of_an_endpoint_in_the_background(site: Site, bench: Folder, operator: Client) -> None:
     assert shown(site, "bench")["state"] == "stopped"
     assert "bench takes work (process " in said(site, "start", "bench", "--detach")

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 _LOOK_SECONDS: Final = 1.0
 _CALM_SECONDS: Final = 3.0
 """So long nothing has run before a spare is started: on a small machine, its start would slow down tasks."""
-_PATIENCE_SECONDS: Final = 20.0
+_PATIENCE_SECONDS: Final = 10.0
 """After so long it is started all the same: where there is always work, spares are needed most."""
 _FIRST_PAUSE: Final = 10.0
 _LONGEST_PAUSE: Final = 600.0

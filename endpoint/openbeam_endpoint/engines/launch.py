@@ -82,6 +82,8 @@ class Launch:
         return outlet.expect(outputs) if outlet is not None and outputs is not None else None
 
     def _connect(self, deadline: float) -> Line:
+        if self._closed:
+            raise EngineFault("The engine was closed.")
         sockets = self._sockets = short_folder(None)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(sockets / SOCKET_NAME))
