@@ -40,9 +40,7 @@ def _is_on_postgresql(item: pytest.Item) -> bool:
     return call is not None and call.params.get("new_database") == "postgresql"
 
 
-@pytest.fixture(scope="session")
-def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
-    """Return a function that starts a service of its own, with environment variables of its own."""
+def _starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
     with ExitStack() as stack:
 
         def start(**settings: str) -> Service:
@@ -51,11 +49,29 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         yield start
 
 
+@pytest.fixture
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Return a function that starts a service with environment variables of its own, which ends with the test."""
+    yield from _starter(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def start_for_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Return the same, for a service that ends with the file."""
+    yield from _starter(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def start_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Return the same, for a service that ends with the last test."""
+    yield from _starter(tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
 def service(
-    start_service: Callable[..., Service],
+    start_for_all: Callable[..., Service],
     new_database: Callable[[Path], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Service:
     """Return the service that most tests share, on every database. They must not change what others rely on."""
-    return start_service(OPENBEAM_DATABASE=new_database(tmp_path_factory.mktemp("database")))
+    return start_for_all(OPENBEAM_DATABASE=new_database(tmp_path_factory.mktemp("database")))

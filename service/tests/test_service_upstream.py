@@ -18,6 +18,9 @@ from openbeam_service.provision import opened
 from sqlalchemy import select
 from support.provider import SECRET, Canaille, free_port, person, running_canaille, walk
 
+# Their servers start once, and not once a worker.
+pytestmark = pytest.mark.xdist_group("upstream")
+
 PASSWORD = "four words are enough"
 PEOPLE = [
     person("u1", "ada", "Lovelace"),
@@ -44,7 +47,7 @@ def canaille(service_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
-def service(canaille: Canaille, service_url: str, start_service: Callable[..., Any]) -> Any:
+def service(canaille: Canaille, service_url: str, start_for_module: Callable[..., Any]) -> Any:
     issuer = canaille.issuer
     plain = {"authorize_url": "oauth/authorize", "token_url": "oauth/token", "userinfo_url": "test/user"}
     teachers = [{"claim": "family_name", "value": "Teacher", "role": "teacher"}]
@@ -59,7 +62,7 @@ def service(canaille: Canaille, service_url: str, start_service: Callable[..., A
     }
     for name, one in providers.items():
         one |= {"client_id": name, "client_secret": SECRET}
-    return start_service(OPENBEAM_URL=service_url, OPENBEAM_PROVIDERS=json.dumps(providers))
+    return start_for_module(OPENBEAM_URL=service_url, OPENBEAM_PROVIDERS=json.dumps(providers))
 
 
 @pytest.fixture

@@ -20,6 +20,9 @@ from sqlalchemy import delete
 from support.provider import free_port
 from support.rogue import CLIENT, SECRET, Rogue, running_rogue
 
+# Their servers start once, and not once a worker.
+pytestmark = pytest.mark.xdist_group("upstream-hostile")
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Rogue]:
@@ -28,7 +31,7 @@ def running() -> Iterator[Rogue]:
 
 
 @pytest.fixture(scope="module")
-def service(running: Rogue, start_service: Callable[..., Any]) -> Any:
+def service(running: Rogue, start_for_module: Callable[..., Any]) -> Any:
     with_us = {"issuer": running.issuer, "client_id": CLIENT, "client_secret": SECRET}
     teachers = {"claim": "resource_access.openbeam.roles", "value": "teacher", "role": "teacher"}
     dead = f"http://127.0.0.1:{free_port()}"
@@ -39,7 +42,7 @@ def service(running: Rogue, start_service: Callable[..., Any]) -> Any:
         "mail": {"label": "Mail", **with_us, "email_domains": ["school.example"]},
         "dead": {"label": "Dead", **with_us, "issuer": dead},
     }
-    return start_service(OPENBEAM_PROVIDERS=json.dumps(providers))
+    return start_for_module(OPENBEAM_PROVIDERS=json.dumps(providers))
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from openbeam_service.provision import opened
 
 
 @pytest.fixture(scope="module")
-def own(start_service: Callable[..., Any], hashed: str) -> Any:
-    service = start_service()
+def own(start_for_module: Callable[..., Any], hashed: str) -> Any:
+    service = start_for_module()
     service.user("ada", password_hash=hashed)
     return service
 

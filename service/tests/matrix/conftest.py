@@ -16,9 +16,9 @@ from matrix_world import World
 
 
 @pytest.fixture(scope="session")
-def world(start_service: Callable[..., Any]) -> Iterator[World]:
+def world(start_for_all: Callable[..., Any]) -> Iterator[World]:
     """Return a service of this folder's own, with its cast signed in."""
-    made = World(start_service())
+    made = World(start_for_all())
     try:
         yield made
     finally:

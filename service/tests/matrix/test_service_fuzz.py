@@ -31,9 +31,9 @@ SEED = os.environ.get("OPENBEAM_FUZZ_SEED", "1")
 
 
 @pytest.fixture(scope="module")
-def fuzzed(start_service: Callable[..., Any]) -> Iterator[World]:
+def fuzzed(start_for_module: Callable[..., Any]) -> Iterator[World]:
     """Return a service that has no other tests."""
-    made = World(start_service(OPENBEAM_MAX_UPLOAD_BYTES="100000"))
+    made = World(start_for_module(OPENBEAM_MAX_UPLOAD_BYTES="100000"))
     try:
         yield made
     finally:
