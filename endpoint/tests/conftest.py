@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import docker
 import pytest
 from openbeam import Client
 from openbeam.models import Isolation
@@ -73,3 +75,16 @@ def walled(lab: Lab) -> Lab:
     if lab.isolation is Isolation.none:
         pytest.skip("isolation none hides nothing")
     return lab
+
+
+@pytest.fixture(scope="session")
+def environment_images(docker_engine: str) -> list[str]:
+    """Return two images for managed endpoints, that differ and do the same."""
+    images = pytest.importorskip(
+        "support.images", reason="IMAGES ARE NOT BUILT HERE: tests/support/images.py is missing"
+    )
+    file = images.REPOSITORY / "docker" / "environment-hep.Dockerfile"
+    tag = images.build("environment-hep", images.base_image(), file, images.REPOSITORY).tag
+    with closing(docker.DockerClient(base_url=docker_engine, timeout=300)) as client:
+        client.images.build(fileobj=io.BytesIO(f"FROM {tag}\nENV MARK=2\n".encode()), tag=f"{tag}:other")
+    return [f"{tag}:latest", f"{tag}:other"]

@@ -18,6 +18,7 @@ from openbeam.models import Isolation
 from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import seats
+from openbeam_endpoint.sandbox.launch import OUTLET_NAME
 
 DOUBLE = "def f(x):\n    return 2 * x\n"
 WAIT = "import time\ndef f():\n    time.sleep(60)\n"
@@ -118,6 +119,7 @@ def _order(keeper: Keeper) -> seats.Order:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "agent.sock"))
     listener.listen(1)
+    (folder / OUTLET_NAME).touch()
     threading.Thread(target=_hang_up, args=(listener,)).start()
     return seats.Order(name="x", workers=1, data=folder / "not-there", sockets=folder, scratch=None)
 

@@ -10,7 +10,7 @@ import typer
 from openbeam.cli.screen import plain
 from openbeam.errors import OpenbeamError
 
-from openbeam_endpoint.cli import looking, making, running
+from openbeam_endpoint.cli import host, looking, making, running
 from openbeam_endpoint.exits import exit_status
 
 __all__ = ["main"]
@@ -28,6 +28,7 @@ def _application() -> typer.Typer:
     )
     for group in _GROUPS:
         app.add_typer(group)
+    app.add_typer(host.app, name="host")
     return app
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -65,6 +67,13 @@ def restart(name: Name, wait: Wait = _WAIT) -> None:
     folder.config()
     control.stop(folder)
     _detached(folder, wait)
+
+
+@app.command(hidden=True)
+def seat(address: Annotated[str, typer.Argument(help="The agent's socket.")]) -> None:
+    """Wait for an engine to be asked for: the first process of a container that a host keeps running."""
+    # In this very process, and without all that a command line needs.
+    os.execv(sys.executable, [sys.executable, "-m", "openbeam_endpoint.engine.seat", address])  # noqa: S606
 
 
 def _configured(name: str, **given: Any) -> Folder:

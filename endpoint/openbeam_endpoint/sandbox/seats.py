@@ -98,9 +98,10 @@ class _Seats:
 
     def _serve(self, folder: Path) -> None:
         while True:
-            seat = SeatSandbox(_let_in(folder / SOCKET_NAME))
-            self._waiting.put(seat)
-            seat.listen()
+            with suppress(OSError):  # of descriptors, say: it is tried again
+                seat = SeatSandbox(_let_in(folder / SOCKET_NAME))
+                self._waiting.put(seat)
+                seat.listen()
             time.sleep(_GRACE)
 
     def take(self, order: Order) -> SeatSandbox:

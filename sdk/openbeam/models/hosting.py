@@ -30,6 +30,7 @@ __all__ = [
     "MAX_LOG_LINE",
     "MAX_LOG_LINES",
     "MAX_MANAGED",
+    "SPARE_ENGINES",
     "Host",
     "HostLimits",
     "HostOrders",
@@ -52,6 +53,8 @@ __all__ = [
 
 MAX_MANAGED: Final = 64
 """Endpoints of one host."""
+SPARE_ENGINES: Final = 1
+"""Engines that a managed endpoint keeps ready beside those in use."""
 MAX_LOG_LINES: Final = 200
 MAX_LOG_LINE: Final = 500
 _GIB: Final = 1024**3
@@ -106,8 +109,8 @@ class ManagedSize(Model):
 
     @property
     def total(self) -> int:
-        """Bytes that all engines have together."""
-        return self.engines * self.memory
+        """Bytes that all engines have together, with those that are kept ready."""
+        return (self.engines + SPARE_ENGINES) * self.memory
 
 
 class ManagedSpec(ManagedSize):
@@ -141,7 +144,7 @@ class ManagedSeen(Model):
 
     id: Annotated[str, StringConstraints(max_length=36)]
     generation: Annotated[int, Field(ge=0)]
-    """Of the orders that it carries out."""
+    """Of the orders that it has carried out, as far as it can."""
     state: ManagedState
     container: Annotated[str, StringConstraints(max_length=64)] = ""
     """Id of its agent's container."""

@@ -34,7 +34,7 @@ from openbeam_service.identity import store
 from openbeam_service.provision import opened
 
 IMAGE = "openbeam/environment-hep:2026"
-LIMITS = HostLimits(images=["openbeam/*"], endpoints=3, memory=32 * 1024**3, workers=8)
+LIMITS = HostLimits(images=["openbeam/*"], endpoints=3, memory=48 * 1024**3, workers=8)
 STATUS = HostStatus(version="0.1.0", engine="Docker 20.10", limits=LIMITS)
 
 
@@ -153,7 +153,7 @@ def test_what_a_host_does_not_allow_is_refused_at_once(beam: Client, machine: Ma
     with pytest.raises(InvalidInput, match="at most 8 workers"):
         beam.add_managed(machine.host, name(), IMAGE, workers=9)
     made = beam.add_managed(machine.host, name(), IMAGE, memory=10 * 1024**3)
-    with pytest.raises(InvalidInput, match=r"12.0 GiB left for engines, and this needs 16.0 GiB"):
+    with pytest.raises(InvalidInput, match=r"18.0 GiB left for engines, and this needs 24.0 GiB"):
         beam.add_managed(machine.host, name(), IMAGE, memory=8 * 1024**3)
     with pytest.raises(Conflict, match="is there already"):
         beam.add_managed(machine.host, made.name, IMAGE, engines=1)
