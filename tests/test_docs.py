@@ -9,7 +9,8 @@ from openbeam_service.settings import Settings
 from support.stack import REPOSITORY
 
 CODE = ["sdk", "datasets", "functions_catalog", "service", "endpoint", "portal", "launch"]
-INTERNAL = {"OPENBEAM_USER", "OPENBEAM_COLUMNS", "OPENBEAM_ENGINE_PID", "OPENBEAM_SEATS"}  # between our own processes
+# Between our own processes.
+INTERNAL = {"OPENBEAM_USER", "OPENBEAM_COLUMNS", "OPENBEAM_ENGINE_PID", "OPENBEAM_SEATS", "OPENBEAM_ZYGOTE"}
 
 
 def tracked(*folders: str) -> list[str]:

@@ -5,19 +5,19 @@ The file is written with a comment above each setting, so that an owner can chan
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-import tomlkit
 from openbeam.errors import InvalidInput, nearest
 from openbeam.home import DEFAULT_URL
 from openbeam.models import Model, Name
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
+
+from openbeam_endpoint import toml
+from openbeam_endpoint.providers.settings import KINDS, AnyProvider, Local, Provider, Site
 
 __all__ = ["ENVIRONMENT", "Config", "WantedIsolation", "as_file", "change", "load", "loaded", "made", "make", "write"]
 
@@ -35,7 +35,7 @@ ENVIRONMENT: Final = {
 """Settings that an environment variable overrides, and its name."""
 
 _GB: Final = 1_000_000_000
-_KEY: Final = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=")
+_PROVIDER: Final = "provider"
 
 
 class Config(Model):
@@ -119,6 +119,18 @@ class Config(Model):
         default=None, description="Id of the author whose engine is always ready. Without this line: the owner."
     )
 
+    provider: AnyProvider = Field(default_factory=Local, description="Where tasks run.")
+
+    @field_validator(_PROVIDER)
+    @classmethod
+    def _no_walls_elsewhere(cls, provider: Provider, others: ValidationInfo) -> Provider:
+        isolation = others.data.get("isolation")
+        if isinstance(provider, Site) and isolation in {"docker", "bubblewrap"}:
+            raise ValueError(
+                f"the isolation {isolation} is for this machine alone. Remove that setting, or choose provider local"
+            )
+        return provider
+
     @field_validator("url")
     @classmethod
     def _without_last_slash(cls, url: str) -> str:
@@ -135,19 +147,50 @@ class Config(Model):
         return int(self.output_gb * _GB)
 
     @property
+    def site(self) -> Site | None:
+        """Where tasks run, unless that is this machine."""
+        return self.provider if isinstance(self.provider, Site) else None
+
+    @property
+    def lists_for_others(self) -> bool:
+        """Whether others' functions run here, because they are on the owner's list, with no wall around them."""
+        return self.site is not None and bool(self.functions)
+
+    @property
     def slots(self) -> int:
-        """Workers of one engine."""
-        return self.workers or len(os.sched_getaffinity(0))
+        """Tasks at once: workers of one engine here, or of all blocks that there may be."""
+        return self.site.slots if self.site else self.workers or len(os.sched_getaffinity(0))
 
 
-def _sentence(error: Mapping[str, Any], key: str, known: Iterable[str]) -> str:
-    if error["type"] == "extra_forbidden":
-        close = nearest(key, known)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        return f"there is no setting {key!r}.{hint}"
-    if error["type"] == "missing":
-        return f"the setting {key!r} is missing."
-    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}."
+def _place(error: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return where an error is: a setting's name, below that of its table."""
+    first, *rest = [str(part) for part in error["loc"]] or [""]
+    if first != _PROVIDER:
+        return (first,)
+    kind = "kind" if error["type"].startswith("union_tag") else None
+    # Below a table there is the name of its kind, which is not in the file.
+    return (first, kind) if kind else (first, *rest[1:2])
+
+
+def _sentence(error: Mapping[str, Any], place: tuple[str, ...], kind: type[Model]) -> str:
+    key = ".".join(place)
+    said = error["msg"].removeprefix("Value error, ")
+    match error["type"]:
+        case "extra_forbidden":
+            table = KINDS[str(error["loc"][1])] if len(place) > 1 else kind
+            return f"there is no setting {key!r}.{_meant(place[-1], table.model_fields)}"
+        case "missing" | "union_tag_not_found":
+            return f"the setting {key!r} is missing."
+        case "union_tag_invalid":
+            return f"{key}: there is no provider {error['ctx']['tag']!r}.{_meant(error['ctx']['tag'], KINDS)}"
+        case "value_error":
+            return f"{key}: {said}{'' if said.endswith(('.', '?')) else '.'}"
+    return f"{key}: {said[0].lower()}{said[1:]}, not {error['input']!r}."
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = nearest(name, known)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
 def make(values: Mapping[str, Any], places: Mapping[str, str] | None = None) -> Config:
@@ -168,11 +211,11 @@ def made(kind: type[S], values: Mapping[str, Any], places: Mapping[str, str] | N
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0])
-        place = (places or {}).get(key, "")
-        raise InvalidInput(
-            f"{place}{': ' if place else ''}{_sentence(first, key, kind.model_fields)}", key=key
-        ) from None
+        place = _place(first)
+        key = ".".join(place)
+        known = places or {}
+        where = known.get(key) or known.get(place[0], "")
+        raise InvalidInput(f"{where}{': ' if where else ''}{_sentence(first, place, kind)}", key=key) from None
 
 
 def load(path: Path, *, with_environment: bool = True) -> Config:
@@ -197,34 +240,42 @@ def loaded(kind: type[S], path: Path, environment: Mapping[str, str]) -> S:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}.", path=str(path)) from None
     places = {"name": str(path)}
-    for number, line in enumerate(text.split("\n"), start=1):
-        if match := _KEY.match(line):
-            places[match[1]] = f"{path}, line {number}"
+    places |= {key: f"{path}, line {number}" for key, number in toml.lines(text).items()}
     for key, variable in environment.items():
         if value := os.environ.get(variable):
             values[key], places[key] = value, variable
     return made(kind, values, places)
 
 
-def _toml(value: str | float | bool | tuple[str, ...]) -> str:
-    # JSON's strings, numbers, booleans and lists are TOML's, but for pairs of surrogates and a DEL as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def change(path: Path, changed: Mapping[str, Any]) -> None:
-    """Change settings in a file, and leave everything else as its owner has written it."""
+    """Change settings in a file, and leave everything else as its owner has written it.
+
+    The table of a provider of another kind takes the place of the whole table.
+    """
     text = path.read_text(encoding="utf-8")
-    missing = [key for key in changed if key not in tomllib.loads(text)]
-    for key in missing:
-        line = f"{key} = {_toml(changed[key])}"
-        # In the place of the comment that stands for it, below what it is for.
-        commented = re.compile(rf"^# {key} =.*$", re.MULTILINE)
-        text, found = commented.subn(line.replace("\\", r"\\"), text, count=1)
-        text += "" if found else f"\n{line}\n"
-    document = tomlkit.parse(text)
-    for key in changed.keys() - missing:
-        document[key] = changed[key]
-    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    top = {key: value for key, value in changed.items() if key != _PROVIDER}
+    text = toml.change(text, top)
+    if _PROVIDER in changed:
+        table = _table(changed[_PROVIDER])
+        known = tomllib.loads(text).get(_PROVIDER, {})
+        if known.get("kind") == table.kind:
+            text = toml.change(text, _differing(known, table), _PROVIDER)
+        else:
+            text = toml.replace(text, _PROVIDER, toml.described(table))
+    path.write_text(text, encoding="utf-8")
+
+
+def _table(value: Any) -> Any:
+    return Config.model_validate({"name": "any", _PROVIDER: value}).provider
+
+
+def _differing(known: Mapping[str, Any], table: Any) -> dict[str, Any]:
+    fields = type(table).model_fields
+    return {
+        key: value
+        for key, value in table
+        if value is not None and value != known.get(key, fields[key].get_default(call_default_factory=True))
+    }
 
 
 def write(path: Path, config: Config) -> None:
@@ -234,9 +285,4 @@ def write(path: Path, config: Config) -> None:
 
 def as_file(config: Model, whose: str) -> str:
     """Return settings as a file, each below its comment; one that is not set is written as a comment."""
-    lines = [f"# Settings of {whose}. They are read when it starts.", ""]
-    for key, field in type(config).model_fields.items():
-        value = getattr(config, key)
-        lines += [f"# {line}" for line in (field.description or "").splitlines()]
-        lines += [f"# {key} =" if value is None else f"{key} = {_toml(value)}", ""]
-    return "\n".join(lines)
+    return f"# Settings of {whose}. They are read when it starts.\n\n{toml.described(config)}"

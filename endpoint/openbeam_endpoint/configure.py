@@ -42,7 +42,11 @@ def configure(home: Home, name: str, given: Mapping[str, Any], tell: Callable[[s
     # An endpoint works for the service that it is registered with, also when the variable is not set any more.
     here = {"url": url} if (url := os.environ.get(settings.ENVIRONMENT["url"])) else {}
     kept = settings.load(folder.config_path, with_environment=False) if folder.config_path.exists() else None
-    config = settings.make({**(kept.model_dump() if kept else {}), "name": name, **here, **given})
+    before = kept.model_dump() if kept else {}
+    merged = (
+        {**given, "provider": _merged(before.get("provider", {}), given["provider"])} if "provider" in given else given
+    )
+    config = settings.make({**before, "name": name, **here, **merged})
     folder.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     folder.path.chmod(_PRIVATE)
     if kept is None:
@@ -55,6 +59,12 @@ def configure(home: Home, name: str, given: Mapping[str, Any], tell: Callable[[s
     if visibility == "public" and endpoint.visibility is not Visibility.public:
         tell(_ASKED.format(name=name))
     return folder
+
+
+def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a provider's settings: those that it had before stay when it is of the same kind."""
+    stay = given.get("kind", before.get("kind")) == before.get("kind")
+    return {**(before if stay else {}), **given}
 
 
 def _visibility(config: Config, given: Mapping[str, Any], *, is_known: bool) -> Literal["private", "public"] | None:

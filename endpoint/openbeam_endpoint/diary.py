@@ -42,6 +42,8 @@ class Entry(Model):
     version: str = __version__
     isolation: Isolation | None = None
     workers: int | None = None
+    blocks: str = ""
+    """How many blocks there are, where tasks run elsewhere."""
     reason: str = ""
     """Why it ended, unless it was asked to."""
     trouble: str = ""
@@ -70,6 +72,12 @@ class Diary:
         """Note what does not work; nothing once it does."""
         self._entry.trouble = what[:_LONGEST_TROUBLE]
         self._write()
+
+    def blocks(self, blocks: str, trouble: str) -> None:
+        """Note how the blocks are, when that has changed."""
+        if (blocks, trouble) != (self._entry.blocks, self._entry.trouble):
+            self._entry.blocks = blocks
+            self.trouble(trouble)
 
     def end(self, reason: str = "") -> None:
         """Note the end."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from joserfc.jwk import ECKey
-from openbeam.errors import Conflict
+from openbeam.errors import Conflict, InvalidInput
 from openbeam.home import Home
 
 from openbeam_endpoint import config as settings
@@ -55,6 +55,27 @@ class Folder:
     def scratch(self) -> Path:
         """What engines leave on disk while they run."""
         return self.path / "scratch"
+
+    def place(self, config: Config) -> Folder:
+        """Return where files and engines are: here, or in the folder that nodes of a site see."""
+        return Folder(Path(config.site.folder) / self.name) if config.site and config.site.folder else self
+
+    def make(self) -> None:
+        """Make the place of files and engines.
+
+        Raises
+        ------
+        InvalidInput
+            When that cannot be done.
+
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.files.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(
+                f"The folder {self.path} cannot be used: {error.strerror}.", path=str(self.path)
+            ) from error
 
     @property
     def outgoing(self) -> Path:

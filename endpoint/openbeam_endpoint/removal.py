@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
-from openbeam.errors import Conflict, NotKnown, OpenbeamError
+from openbeam.errors import Conflict, InvalidInput, NotKnown, OpenbeamError
 
 from openbeam_endpoint.folder import Folder
 
@@ -27,7 +28,17 @@ def remove(folder: Folder, *, local: bool = False) -> None:
     with folder.alone():
         if not local:
             _take_away(folder)
-        _clear(folder)
+        for place in _places(folder):
+            _clear(place)
+
+
+def _places(folder: Folder) -> list[Folder]:
+    """Return all that is the endpoint's, its own folder last. Damaged settings name no other."""
+    with suppress(InvalidInput):
+        other = folder.place(folder.config())
+        if other != folder and other.path.exists():
+            return [other, folder]
+    return [folder]
 
 
 def _clear(folder: Folder) -> None:

@@ -54,6 +54,8 @@ class Status(Listed):
     service: str = ""
     """What the service says to this endpoint's key."""
     load: Load | None = None
+    blocks: str = ""
+    """How many blocks there are, where tasks run elsewhere."""
     trouble: str = ""
     """What does not work, while the endpoint as a whole does."""
     config: str
@@ -94,8 +96,8 @@ def status(folder: Folder) -> Status:
     agent, entry = process(folder), diary.read(folder.state_path)
     found = Status(**known.model_dump(), config=str(folder.config_path), log=str(folder.log_path))
     found.load = _load(agent) if agent else None
-    found.version = entry.version if entry and found.pid else None
-    found.trouble = entry.trouble if entry and found.pid else ""
+    if entry and found.pid:
+        found.version, found.blocks, found.trouble = entry.version, entry.blocks, entry.trouble
     with suppress(OpenbeamError):
         found.endpoint_id = folder.identity().endpoint_id
         found.service = _asked(folder)

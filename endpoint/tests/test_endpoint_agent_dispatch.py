@@ -53,6 +53,9 @@ class Obedient:
         self.open[task_id] = on_done
         on_running()
 
+    def activity(self) -> str:
+        return ""
+
     def cancel(self, task_id: str) -> None:
         self.cancelled.append(task_id)
 

@@ -15,9 +15,9 @@ from openbeam.errors import FunctionRaised, RunFailed
 from openbeam.models import DataFile, DatasetSpec, EndpointSpec, FunctionKind, FunctionSpec, Layout
 from openbeam.states import FINAL_TASK_STATES, TaskState
 from openbeam_datasets.record import load_record
-from openbeam_endpoint.engines import environment_digest
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import make_key, public_jwk
+from openbeam_endpoint.packages import environment_digest
 
 
 def add(numbers: list[int]) -> int:

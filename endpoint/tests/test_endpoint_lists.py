@@ -12,7 +12,7 @@ from openbeam import Client
 from openbeam.errors import FunctionRefused, UnknownEndpoint
 from openbeam.models import ApprovalState, FunctionSpec, Visibility
 from openbeam.states import TaskState
-from openbeam_endpoint.engines import environment_digest
+from openbeam_endpoint.packages import environment_digest
 
 GOOD = "def f(x):\n    return 2 * x\n"
 OTHER = "def f(x):\n    return 3 * x\n"

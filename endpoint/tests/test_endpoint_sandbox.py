@@ -11,7 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from openbeam.errors import EngineFault, InvalidInput
 from openbeam.models import EndpointStatus, Isolation, TaskProblem
-from openbeam_endpoint.engines import Engine, choose_isolation, environment_digest
+from openbeam_endpoint.engines import Engine, choose_isolation
+from openbeam_endpoint.packages import environment_digest
 from openbeam_endpoint.sandbox import bubblewrap, choose, docker, heads, mounts
 from openbeam_endpoint.sandbox.launch import Order, environment, settings
 from openbeam_endpoint.sandbox.settings import Settings

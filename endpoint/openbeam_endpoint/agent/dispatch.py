@@ -32,8 +32,9 @@ log = structlog.get_logger()
 class Dispatcher:
     """Gives each leased task a job that ends with an outcome. Belongs to the event loop's thread.
 
-    ``only`` is the one tenant that may run here, when nothing protects the machine from code; ``allowed`` is the
-    owner's own list of functions; the ``desk`` brings to their place what tasks write.
+    ``only`` is the one tenant that may run here, when nothing protects the machine from code; ``shared`` is the tenant
+    whose engine is everybody's, where engines are no walls; ``allowed`` is the owner's own list of functions; the
+    ``desk`` brings to their place what tasks write.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Dispatcher:
         outbox: Outbox,
         *,
         only: str | None = None,
+        shared: str | None = None,
         allowed: AllowList | None = None,
         desk: Desk | None = None,
     ) -> None:
@@ -52,6 +54,7 @@ class Dispatcher:
         self._tenants = tenants
         self._outbox = outbox
         self._only = only
+        self._shared = shared
         self._allowed = allowed or AllowList(())
         self._desk = desk
 
@@ -100,8 +103,9 @@ class Dispatcher:
     async def _run(self, held: Held, code: bytes, intake: Intake | None) -> EngineReply:
         task = held.task
         held.activity = lambda: "waiting for an engine"
-        async with self._tenants.engine(task.tenant) as engine:
+        async with self._tenants.engine(self._shared or task.tenant) as engine:
             self._leases.move(held, Stage.engaged)
+            held.activity = engine.engine.activity
             running = partial(self._leases.start, held)
             parcel = pack(code, base64.b64decode(task.body))
             return await engine.run(task.lease_id, parcel, task.timeout, running, task.series, intake)

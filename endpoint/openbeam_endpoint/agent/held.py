@@ -59,7 +59,7 @@ class Held:
 
     def ref(self) -> LeaseRef:
         """Return what the service is told when the lease is renewed."""
-        activity = self.activity()[:_LONGEST_ACTIVITY] if self.stage is Stage.parked else ""
+        activity = "" if self.running or self.stage is Stage.ended else self.activity()[:_LONGEST_ACTIVITY]
         return LeaseRef(task_id=self.id, lease_id=self.lease_id, running=self.running, activity=activity)
 
 

@@ -40,11 +40,12 @@ from openbeam_endpoint.agent.supply import Supply
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.config import Config
 from openbeam_endpoint.diary import Diary
-from openbeam_endpoint.engines import Engine, choose_isolation, environment_digest, environment_packages
+from openbeam_endpoint.engines import Engine, choose_isolation
 from openbeam_endpoint.exits import exit_status
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import Tokens
 from openbeam_endpoint.keeper import Keeper
+from openbeam_endpoint.packages import environment_digest, environment_packages
 from openbeam_endpoint.stageout.desk import Desk
 
 __all__ = ["Agent", "run"]
@@ -56,6 +57,7 @@ _END_SECONDS: Final = 3.0
 _SWITCH_SECONDS: Final = 0.0005
 """How long a thread may compute while the event loop waits: Python's 5 ms are most of what a short task takes."""
 _LEAST_PREFETCH: Final = 2
+_LOOK_SECONDS: Final = 1.0
 _MOST_PACKAGES: Final = 2_000
 
 
@@ -70,6 +72,7 @@ class Agent:
         self._isolation = isolation
         self._workers = config.slots
         self._draining = asyncio.Event()
+        self._newest: Engine | None = None
         identity = folder.identity()
         tokens = Tokens(config.url, identity.endpoint_id, folder.key())
         status = EndpointStatus(
@@ -79,12 +82,14 @@ class Agent:
             environment_name=config.environment,
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
             version=__version__,
+            listed=config.lists_for_others,
         )
         self._link = Link(config.url, tokens)
         # A few tasks more than workers, so that a worker that is done finds its next one here.
         leases = self._leases = Leases(self._workers + max(_LEAST_PREFETCH, self._workers))
+        self._place = folder.place(config)
         cache = FileCache(
-            folder.files,
+            self._place.files,
             mirror=config.mirror,
             service=ServiceFiles(config.url, tokens.get),
             limit=config.cache_bytes,
@@ -93,20 +98,22 @@ class Agent:
         self._outbox = Outbox(self._link, leases)
         self._keeper = Keeper(cache)
         self._tenants = Tenants(
-            Supply(self._engine, spares=config.spare_engines, on_trouble=diary.trouble),
+            Supply(self._engine, spares=0 if config.site else config.spare_engines, on_trouble=diary.trouble),
             warm=config.warm_tenant or identity.owner_id,
             most=config.max_engines,
             idle_seconds=config.engine_idle_seconds,
         )
-        only = identity.owner_id if isolation is Isolation.none else None
+        alone = isolation is Isolation.none and not config.lists_for_others
         self._dispatcher = Dispatcher(
             leases,
             self._keeper,
             self._tenants,
             self._outbox,
-            only=only,
+            only=identity.owner_id if alone else None,
+            shared=config.warm_tenant or identity.owner_id if config.site else None,
             allowed=AllowList(config.functions),
-            desk=Desk(config, folder.outgoing, self._link),
+            # Nodes do not reach the socket that outputs go through.
+            desk=None if config.site else Desk(config, folder.outgoing, self._link),
         )
         self._leasing = Leasing(self._link, leases, self._dispatcher, status)
 
@@ -141,6 +148,7 @@ class Agent:
             self._tenants.keep_warm(),
             self._tenants.watch(),
             self._tenants.keep_spares(),
+            self._note_blocks(),
         )
 
     def drain(self) -> None:
@@ -152,6 +160,13 @@ class Agent:
         log.info("draining", tasks=len(self._leases.all()))
         await self._leases.wait_until_empty()
         log.info("drained")
+
+    async def _note_blocks(self) -> None:
+        """Keep the diary in step with the blocks, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._newest and (blocks := self._newest.blocks):
+                self._diary.blocks(str(blocks), blocks.trouble)
 
     async def _tell_environment(self) -> None:
         report = EnvironmentReport(digest=environment_digest(), packages=environment_packages()[:_MOST_PACKAGES])
@@ -174,14 +189,16 @@ class Agent:
                 await self._outbox.send_rest()
 
     def _engine(self) -> Engine:
-        return Engine(
+        self._newest = Engine(
             name=f"{self._config.name}-{next(self._numbers)}",
-            data=self._folder.files,
+            data=self._place.files,
             workers=self._workers,
             isolation=self._isolation,
-            scratch=self._folder.scratch,
+            scratch=self._place.scratch,
             cpu=self._config.cpu_seconds,
+            site=self._config.site,
         )
+        return self._newest
 
 
 async def _together(until: str, *coroutines: Coroutine[Any, Any, object]) -> None:
@@ -245,11 +262,13 @@ def run(folder: Folder, *, quiet: bool = False) -> None:
         sys.setswitchinterval(_SWITCH_SECONDS)
         configure_log(folder.log_path, quiet=quiet)
         config = folder.config()
-        isolation = choose_isolation(config.isolation)
+        # A site's nodes have the walls that the site has between accounts, and none of ours.
+        isolation = Isolation.none if config.site else choose_isolation(config.isolation)
         diary.chose(isolation, config.slots)
-        folder.files.mkdir(exist_ok=True)
+        place = folder.place(config)
+        place.make()
         # What an agent that was killed could not clear away.
-        for left in (folder.scratch, folder.outgoing):
+        for left in (place.scratch, folder.outgoing):
             shutil.rmtree(left, ignore_errors=True)
-        folder.scratch.mkdir(exist_ok=True)
+        place.scratch.mkdir(exist_ok=True)
         asyncio.run(_main(folder, config, isolation, diary))

@@ -120,6 +120,8 @@ def _facts(found: Status) -> list[tuple[str, object]]:
         ("since", f"{found.since.astimezone():%Y-%m-%d %H:%M} ({_ago(found.since)})" if found.since else None),
         ("workers", found.workers),
         ("isolation", found.isolation),
+        ("blocks", found.blocks),
+        ("trouble", found.trouble),
         ("memory", load),
         ("service", f"{found.url} {found.service}" if found.url else None),
         ("owner", found.owner),

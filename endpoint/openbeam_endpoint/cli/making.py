@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Annotated, Any, Final
 
 import typer
 from openbeam.cli.screen import rows
-from openbeam.errors import Conflict
+from openbeam.errors import Conflict, InvalidInput
 from openbeam.home import Home
 
 from openbeam_endpoint.cli.names import Name, known, tell
@@ -26,8 +27,27 @@ Functions = Annotated[
 ]
 Public = Annotated[bool | None, typer.Option("--public/--private", help="Who may use it: everybody, or its owner.")]
 
+Kind = Annotated[
+    str | None,
+    typer.Option("--provider", metavar="KIND", help="Where tasks run: local, slurm, htcondor, kubernetes or parsl."),
+]
+Partition = Annotated[str | None, typer.Option(help="The provider's partition.")]
+Account = Annotated[str | None, typer.Option(help="The provider's account.")]
+MinBlocks = Annotated[int | None, typer.Option(help="Blocks that the provider keeps without work.")]
+MaxBlocks = Annotated[int | None, typer.Option(help="Blocks of the provider at once.")]
+Walltime = Annotated[str | None, typer.Option(metavar="H:MM:SS", help="How long a block may run.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any setting of [provider], as in TOML; any number."),
+]
+
 _NO_ISOLATION: Final = (
     "Warning: without isolation, functions run with all rights of this account. It serves its owner's functions only."
+)
+
+
+_LISTED: Final = (
+    "Warning: without isolation, functions run with all rights of this account. It serves only those on its list."
 )
 
 
@@ -35,9 +55,24 @@ def _given(**options: Any) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
+def _set(settings: list[str]) -> dict[str, Any]:
+    """Return what ``KEY=VALUE`` says, the value as in TOML, or as it is: ``max_blocks=4``, ``partition=debug``."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not sign:
+            raise InvalidInput(f"--set {setting}: write KEY=VALUE, such as partition=debug.")
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = value
+    return found
+
+
 @app.command()
-def configure(
+def configure(  # noqa: PLR0913 - each is an option
     name: Name,
+    *,
     workers: Workers = None,
     isolation: Wanted = None,
     mirror: Mirror = None,
@@ -45,6 +80,13 @@ def configure(
     environment: Environment = None,
     functions: Functions = None,
     public: Public = None,
+    provider: Kind = None,
+    partition: Partition = None,
+    account: Account = None,
+    min_blocks: MinBlocks = None,
+    max_blocks: MaxBlocks = None,
+    walltime: Walltime = None,
+    settings: Setting = None,
 ) -> None:
     """Make an endpoint, or change one, and register it with the service."""
     from openbeam_endpoint.configure import configure as make
@@ -58,9 +100,20 @@ def configure(
         functions=functions or None,
         public=public,
     )
+    table = _given(
+        kind=provider,
+        partition=partition,
+        account=account,
+        min_blocks=min_blocks,
+        max_blocks=max_blocks,
+        walltime=walltime,
+    )
+    if table := {**table, **_set(settings or [])}:
+        given["provider"] = table
     folder = make(Home.from_env(), name, given, tell)
-    if folder.config().isolation == "none":
-        tell(_NO_ISOLATION)
+    config = folder.config()
+    if config.site or config.isolation == "none":
+        tell(_NO_ISOLATION if not config.lists_for_others else _LISTED)
     identity = folder.identity()
     print(f"{name} belongs to {identity.owner} at {identity.url}. Start it: openbeam-endpoint start {name}")
     print(f"Its settings: {folder.config_path}")

@@ -21,15 +21,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, NoReturn
 
-from openbeam.errors import TaskCancelled, WorkerKilled
+from openbeam.errors import EngineFault, TaskCancelled, WorkerKilled
 
 from openbeam_endpoint import wire
-from openbeam_endpoint.engine import kernel
-from openbeam_endpoint.engine.pool import WORKER, Pool
+from openbeam_endpoint.engine import kernel, program
+from openbeam_endpoint.engine.hatch import hatch
+from openbeam_endpoint.engine.news import News
+from openbeam_endpoint.engine.pool import WORKER, Pool, Workers
 from openbeam_endpoint.engine.problems import answer, fault, problem_of
 from openbeam_endpoint.sandbox.settings import Settings
 
@@ -45,6 +48,9 @@ _WORN: Final = "The engine lost a worker."
 class Dispatcher:
     """Tasks that wait, tasks that run, and everything that may happen to them."""
 
+    _control: socket.socket
+    _pool: Workers
+
     def __init__(self, settings: Settings, link: socket.socket) -> None:
         self._settings = settings
         self._link = link
@@ -56,30 +62,46 @@ class Dispatcher:
         """The process ids of the workers that tasks have reached."""
         self._is_worn = False
         self._cancelled: set[str] = set()
-        self._ended: SimpleQueue[tuple[str, Future[bytes]]] = SimpleQueue()
+        self._vain = ""
+        self._close: Callable[[], None] = lambda: None
+        self._later: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._wake, self._waker = socket.socketpair()
         self._selector = selectors.DefaultSelector()
 
     def start(self) -> None:
         """Bring up zygote and workers, and tell the agent."""
         began = time.monotonic()
-        address = self._settings.scratch / "zygote.sock"
-        self._control, self._zygote = _fork_zygote(self._settings, address, self._link)
-        self._pool = Pool(self._settings, address)
-        self._pool.start()
+        if self._settings.site is None:
+            self._start_here()
+        else:
+            self._start_elsewhere(self._settings.site)
         workers = time.monotonic() - began
-        if wire.receive(self._control) is None:
+        if self._settings.site is None and wire.receive(self._control) is None:
             raise ConnectionError("the zygote ended")
-        for pid, name in self._pool.processes(self._zygote).items():
+        for pid, name in self._pool.processes().items():
             ended = os.pidfd_open(pid)
             self._watch(ended, partial(self._lose, pid, name, ended))
         self._send({"op": "ready", "pool": workers, "zygote": time.monotonic() - began})
+
+    def _start_here(self) -> None:
+        address = self._settings.scratch / "zygote.sock"
+        self._control, zygote = hatch(self._settings, address, self._link)
+        pool = self._pool = Pool(self._settings, zygote, address)
+        pool.start()
+
+    def _start_elsewhere(self, site: Path) -> None:
+        import_module(program.LEAN)
+        from openbeam_endpoint.engine.blocks import Blocks
+
+        pool = self._pool = Blocks(self._settings, site, partial(self._call_later, self._hear_blocks))
+        self._close = pool.close
+        self._control = pool.start()
 
     def loop(self) -> None:
         """Serve until the agent hangs up."""
         self._watch(self._link, self._read_link)
         self._watch(self._control, self._read_control)
-        self._watch(self._wake, self._read_ended)
+        self._watch(self._wake, self._read_later)
         beat = 0.0
         while True:
             for key, _ in self._selector.select(_BEAT):
@@ -98,7 +120,7 @@ class Dispatcher:
     def _read_link(self) -> None:
         data = self._link.recv(_READ)
         if not data:
-            _end()
+            self._end()
         for head, body in self._decoder.feed(data):
             if head["op"] == "run" and self._is_worn:
                 self._refuse(head["task"])
@@ -109,24 +131,36 @@ class Dispatcher:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._waiting and len(self._running) < self._settings.workers:
+        while self._vain and self._waiting:
+            task, _ = self._waiting.popleft()
+            self._send({**answer(problem_of(EngineFault(self._vain))), "task": task})
+        while self._waiting and len(self._running) < self._pool.room:
             task, frame = self._waiting.popleft()
             self._running.add(task)
             future = self._pool.submit(frame)
-            future.add_done_callback(partial(self._note_ended, task))
+            future.add_done_callback(partial(self._call_later, self._take, task))
+        self._pool.waits(len(self._waiting))
 
-    def _note_ended(self, task: str, future: Future[bytes]) -> None:
-        # In Parsl's thread: everything else happens in the loop's.
-        self._ended.put((task, future))
+    def _call_later(self, call: Callable[..., None], *arguments: Any) -> None:
+        # In Parsl's threads: everything else happens in the loop's.
+        self._later.put(partial(call, *arguments))
         self._waker.send(b"x")
 
-    def _read_ended(self) -> None:
+    def _read_later(self) -> None:
         self._wake.recv(_READ)
-        while not self._ended.empty():
-            task, future = self._ended.get()
-            # Unless its worker was seen to die.
-            if task in self._running:
-                self._finish(task, *_outcome(future))
+        while not self._later.empty():
+            self._later.get()()
+
+    def _hear_blocks(self, news: News) -> None:
+        """Tell the agent how the blocks are; when it is in vain to wait for any, tasks end with the reason."""
+        self._send({"op": "blocks", **news._asdict()})
+        self._vain = news.trouble if news.gave_up else ""
+        self._hand_out()
+
+    def _take(self, task: str, future: Future[bytes]) -> None:
+        # Unless its worker was seen to die.
+        if task in self._running:
+            self._finish(task, *_outcome(future))
 
     def _finish(self, task: str, head: dict[str, Any], body: bytes = b"") -> None:
         self._running.remove(task)
@@ -141,6 +175,7 @@ class Dispatcher:
         waiting = next((item for item in self._waiting if item[0] == task), None)
         if waiting is not None:
             self._waiting.remove(waiting)
+            self._pool.waits(len(self._waiting))
             self._send({**answer(problem_of(TaskCancelled("The task was cancelled."))), "task": task})
         elif task in self._running:
             self._cancelled.add(task)
@@ -149,7 +184,7 @@ class Dispatcher:
     def _read_control(self) -> None:
         data = self._control.recv(_READ)
         if not data:
-            _give_up(self._link, "The engine lost its zygote.")
+            self.give_up("The engine lost its zygote.")
         for head, _ in self._told.feed(data):
             if head["task"] in self._running:
                 self._at[head["task"]] = head["worker"]
@@ -159,7 +194,7 @@ class Dispatcher:
         self._selector.unregister(ended)
         os.close(ended)
         if name != WORKER:
-            _give_up(self._link, f"The engine lost its {name}.")
+            self.give_up(f"The engine lost its {name}.")
         # Parsl would start another; but this one may have died with a lock that the others need.
         self._is_worn = True
         self._send({"op": "worn", "message": _WORN})
@@ -171,10 +206,22 @@ class Dispatcher:
     def _refuse(self, task: str) -> None:
         self._send({**answer(fault(_WORN)), "task": task})
 
+    def give_up(self, message: str) -> NoReturn:
+        """Tell the agent why, and end."""
+        with suppress(OSError):
+            self._link.sendall(wire.encode({"op": "fault", "message": message}))
+        self._end()
+
+    def _end(self) -> NoReturn:
+        # Nothing in here is worth an orderly end, and an orderly end could hang. Blocks are somewhere else.
+        with suppress(Exception):
+            self._close()
+        os._exit(0)
+
     def _count_processes(self) -> None:
         most = self._settings.crowd
         if most and sum(entry.name.isdigit() for entry in Path("/proc").iterdir()) > most:
-            _give_up(self._link, f"A function started more than {most} processes.")
+            self.give_up(f"A function started more than {most} processes.")
 
 
 def _outcome(future: Future[bytes]) -> wire.Frame:
@@ -190,37 +237,6 @@ def _outcome(future: Future[bytes]) -> wire.Frame:
 def _lost(message: str, worker: int | str) -> wire.Frame:
     problem = problem_of(WorkerKilled(message, signal=None), retry=True)
     return {**answer(problem), "worker": f"worker {worker}".strip()}, b""
-
-
-def _fork_zygote(settings: Settings, address: Path, link: socket.socket) -> tuple[socket.socket, int]:
-    ours, theirs = socket.socketpair()
-    main = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        with suppress(KeyboardInterrupt):
-            link.close()
-            ours.close()
-            kernel.die_with_parent(main)
-            from openbeam_endpoint.engine import zygote
-
-            try:
-                zygote.run(settings, theirs, address)
-            except Exception as error:  # noqa: BLE001 - the log is all there is to tell it to
-                print("zygote:", type(error).__name__, error, file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(1)
-    theirs.close()
-    return ours, pid
-
-
-def _give_up(link: socket.socket, message: str) -> NoReturn:
-    with suppress(OSError):
-        link.sendall(wire.encode({"op": "fault", "message": message}))
-    _end()
-
-
-def _end() -> NoReturn:
-    # Nothing in here is worth an orderly end, and an orderly end could hang.
-    os._exit(0)
 
 
 def _link(address: Path) -> socket.socket:
@@ -249,12 +265,12 @@ def main() -> None:
         try:
             dispatcher.start()
         except Exception as error:  # noqa: BLE001 - whatever it is, the agent should hear of it
-            _give_up(link, f"The engine could not start: {type(error).__name__}: {error}")
+            dispatcher.give_up(f"The engine could not start: {type(error).__name__}: {error}")
         try:
             dispatcher.loop()
         except OSError:
             # The agent has hung up in the middle of a word.
-            _end()
+            dispatcher.give_up("The agent has gone.")
         finally:
             traceback.print_exc()
             os._exit(1)

@@ -13,14 +13,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psutil
 
 from openbeam_endpoint.engine import program, worker
 from openbeam_endpoint.sandbox.settings import Settings
 
-__all__ = ["WORKER", "Pool"]
+__all__ = ["WORKER", "Pool", "Workers"]
 
 WORKER: Final = "worker"
 """What ``Pool.processes`` calls a process that only its own task needs."""
@@ -36,13 +36,32 @@ _HEARTBEATS_LOST: Final = 8
 _CORES_A_WORKER: Final = 1e-6
 
 
-class Pool:
-    """The workers of one engine."""
+class Workers(Protocol):
+    """The workers of one engine, wherever they are."""
 
-    def __init__(self, settings: Settings, zygote: Path) -> None:
+    @property
+    def room(self) -> int:
+        """Tasks that there are workers for now."""
+
+    def waits(self, count: int) -> None:
+        """Hear how many tasks wait for a worker."""
+
+    def submit(self, frame: bytes) -> Future[bytes]:
+        """Have a worker run a ``run`` frame; its future's result is the frame that answers it. One thread only."""
+
+    def processes(self) -> dict[int, str]:
+        """Return the ids and names of all processes here that the engine needs."""
+
+
+class Pool:
+    """The workers of an engine on this machine."""
+
+    def __init__(self, settings: Settings, zygote: int, address: Path) -> None:
         self._settings = settings
+        self._zygote = zygote
+        self._address = address
         self._folder = Path(tempfile.mkdtemp(prefix="parsl-", dir=settings.scratch))
-        self._run = {"task_executor": {"f": f"{worker.__name__}.run", "a": (str(zygote),)}}
+        self._run = {"task_executor": {"f": f"{worker.__name__}.run"}}
         self._workers: set[int] = set()
         self._executor = self._make()
 
@@ -83,7 +102,7 @@ class Pool:
         scripts = self._folder / "scripts"
         scripts.mkdir()
         self._executor.provider.script_dir = str(scripts)
-        os.environ[program.ENGINE_PID] = str(os.getpid())
+        os.environ.update({program.ENGINE_PID: str(os.getpid()), program.ZYGOTE: str(self._address)})
         # Memory that a large result took goes back to the machine.
         os.environ.update(MALLOC_ARENA_MAX="2", MALLOC_MMAP_THRESHOLD_="1048576", MALLOC_TRIM_THRESHOLD_="1048576")
         self._executor.start()
@@ -108,15 +127,23 @@ class Pool:
             if status.terminal:
                 raise ChildProcessError(f"Parsl's workers ended: {(status.stderr or '').strip()[-500:]}")
 
+    @property
+    def room(self) -> int:
+        """Tasks that there are workers for."""
+        return self._settings.workers
+
+    def waits(self, count: int) -> None:
+        """Do nothing: there are always as many workers."""
+
     def submit(self, frame: bytes) -> Future[bytes]:
         """Have a worker run a ``run`` frame; its future's result is the frame that answers it. One thread only."""
         future: Future[bytes] = self._executor.submit_payload(self._run, frame)
         return future
 
-    def processes(self, zygote: int) -> dict[int, str]:
+    def processes(self) -> dict[int, str]:
         """Return the ids and names of all processes that the engine needs, the zygote's children left out."""
-        needed = {zygote: "zygote"}
-        others = [process for process in psutil.Process().children() if process.pid != zygote]
+        needed = {self._zygote: "zygote"}
+        others = [process for process in psutil.Process().children() if process.pid != self._zygote]
         for process in [*others, *(member for other in others for member in other.children(recursive=True))]:
             with suppress(psutil.NoSuchProcess):
                 if process.status() != psutil.STATUS_ZOMBIE:

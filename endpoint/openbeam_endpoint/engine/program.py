@@ -17,7 +17,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
-__all__ = ["ENGINE_PID", "INTERCHANGE", "LEAN", "POOL", "main"]
+__all__ = ["ENGINE_PID", "INTERCHANGE", "LEAN", "POOL", "ZYGOTE", "main"]
 
 INTERCHANGE: Final = "interchange"
 POOL: Final = "process_worker_pool"
@@ -25,6 +25,8 @@ LEAN: Final = "openbeam_endpoint.engine.lean"
 """To be imported before Parsl, and never where an author's code runs."""
 ENGINE_PID: Final = "OPENBEAM_ENGINE_PID"
 """The variable that tells a pool whom it belongs to."""
+ZYGOTE: Final = "OPENBEAM_ZYGOTE"
+"""The variable that tells workers where their zygote is."""
 
 _PACKAGE: Final = "parsl.executors.high_throughput"
 

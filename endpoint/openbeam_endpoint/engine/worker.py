@@ -22,6 +22,7 @@ from openbeam.errors import CpuUsedUp, EngineFault, ResultRefused, TimedOut, Wor
 from openbeam_endpoint import wire
 from openbeam_endpoint.engine.output import Printed, add_to
 from openbeam_endpoint.engine.problems import Problem, answer, fault, problem_of
+from openbeam_endpoint.engine.program import ZYGOTE
 from openbeam_endpoint.sandbox.settings import OUTPUT_TAIL
 
 __all__ = ["WENT", "meet", "run"]
@@ -35,12 +36,12 @@ _GRACE: Final = 5.0
 _LONGEST_STATUS: Final = 4096
 
 
-def run(task: bytes, zygote: str) -> bytes:
+def run(task: bytes) -> bytes:
     """Return the frame that answers a ``run`` frame. Called by Parsl in a worker process."""
     for head, body in wire.Decoder().feed(task):
         errand = _Errand(str(head["task"]), float(head["timeout"]), str(head.get("series", "")), head.get("outputs"))
         try:
-            return errand.run(zygote, body)
+            return errand.run(os.environ[ZYGOTE], body)
         except OSError as error:
             return wire.encode(answer(fault(f"The engine could not start the task: {error}.")))
     return wire.encode(answer(fault("The engine got half a task.")))

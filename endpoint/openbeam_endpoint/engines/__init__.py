@@ -7,9 +7,9 @@
       line (frames)
 """
 
-from openbeam_endpoint.engines.environment import environment_digest, environment_packages
 from openbeam_endpoint.engines.handle import Engine
 from openbeam_endpoint.engines.runs import EngineReply
+from openbeam_endpoint.packages import environment_digest, environment_packages
 from openbeam_endpoint.sandbox.choose import choose_isolation
 
 __all__ = ["Engine", "EngineReply", "choose_isolation", "environment_digest", "environment_packages"]

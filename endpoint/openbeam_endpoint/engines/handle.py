@@ -6,6 +6,7 @@ it took exactly once, even when it dies.
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
@@ -22,7 +23,8 @@ from openbeam_endpoint.engines import canary
 from openbeam_endpoint.engines.launch import Launch
 from openbeam_endpoint.engines.line import LOOK, Line
 from openbeam_endpoint.engines.runs import EngineReply, Run, Runs, problem, reply
-from openbeam_endpoint.sandbox.heads import Beat, Done, Fault, Head, Running, Worn
+from openbeam_endpoint.providers.settings import Site
+from openbeam_endpoint.sandbox.heads import Beat, Blocks, Done, Fault, Head, Running, Worn
 from openbeam_endpoint.sandbox.launch import Order
 from openbeam_endpoint.stageout.intake import Intake
 
@@ -34,6 +36,8 @@ _SILENCE: Final = 4.0
 """Seconds without a beat before an engine counts as dead."""
 _CANARY_SECONDS: Final = 60.0
 """An engine that did nothing for so long is asked for a sign that its workers work."""
+_GRACE_ELSEWHERE: Final = 90.0
+"""Seconds over a task's limit where it runs elsewhere: a node that is lost is noticed late, and the others work on."""
 _FORCED: Final = {TimedOut.__name__, CpuUsedUp.__name__}
 _CLOSED: Final = "The engine was closed."
 
@@ -53,15 +57,19 @@ class Engine:
         isolation: Isolation,
         scratch: Path | None = None,
         cpu: int | None = None,
+        site: Site | None = None,
     ) -> None:
         self.name = name
         self.mark = f"engine {secrets.token_hex(3)}"
         """Tells this engine from others of the same name, before and after it."""
         self.workers = workers
         self.isolation = isolation
-        order = partial(Order, name=name, workers=workers, data=data.resolve(), scratch=scratch, cpu=cpu)
+        self._site = site
+        self.blocks: Blocks | None = None
+        """How its blocks are, where tasks run elsewhere."""
+        order = partial(Order, name=name, workers=workers, data=data.resolve(), scratch=scratch, cpu=cpu, site=site)
         self._launch = Launch(name, isolation, lambda sockets: order(sockets=sockets))
-        self._runs = Runs(workers)
+        self._runs = Runs(workers) if site is None else Runs(workers, standstill=math.inf, grace=_GRACE_ELSEWHERE)
         self._line: Line | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -87,6 +95,15 @@ class Engine:
     def busy(self) -> int:
         """Tasks that it has taken and not answered."""
         return len(self._runs) - self._canaries
+
+    def activity(self) -> str:
+        """Return what a task waits for that it has taken, in a few words, where that may take long."""
+        if self._site is None:
+            return ""
+        blocks = self.blocks
+        if blocks is None or blocks.workers:
+            return f"waiting for a worker of {self._site.title}"
+        return blocks.trouble or f"waiting for {self._site.title} to start a block"
 
     def start(self, timeout: float = 90) -> None:
         """Launch the sandbox; returns when every worker is warm.
@@ -198,6 +215,8 @@ class Engine:
                 log.warning("engine takes no more tasks", engine=self.name, reason=message, open_tasks=self.busy)
                 self._runs.close()
                 self._leaves = message
+            case Blocks():
+                self.blocks = head
             case Fault(message=message):
                 raise EngineFault(message)
 
@@ -210,7 +229,8 @@ class Engine:
         if self._leaves and not self._runs:
             raise EngineFault(self._leaves)
         self._runs.check()
-        if self._runs.idle_seconds() > _CANARY_SECONDS:
+        # Elsewhere, workers that nobody needs are given back, and none is asked for only to be asked.
+        if self._runs.idle_seconds() > _CANARY_SECONDS and self._site is None:
             self._canaries += 1
             self.submit(canary.NAME, canary.PARCEL, canary.SECONDS, self._take_canary)
 

@@ -15,6 +15,7 @@ from openbeam.errors import EngineFault
 from openbeam.models import Isolation
 
 from openbeam_endpoint.engines.line import LOOK, Line
+from openbeam_endpoint.sandbox import site as elsewhere
 from openbeam_endpoint.sandbox.choose import LAUNCHERS
 from openbeam_endpoint.sandbox.heads import Fault, Ready
 from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, Sandbox, short_folder
@@ -90,7 +91,8 @@ class Launch:
             listener.listen(1)
             order = self._order(sockets)
             self._outlet = Outlet(sockets / OUTLET_NAME, order.workers)
-            self._sandbox = LAUNCHERS[self._isolation](order)
+            launch = elsewhere.launch if order.site else LAUNCHERS[self._isolation]
+            self._sandbox = launch(order)
             line = Line(self._accept(listener, deadline))
         # What is connected needs no name; so nothing stays on disk when the agent is killed.
         shutil.rmtree(sockets, ignore_errors=True)

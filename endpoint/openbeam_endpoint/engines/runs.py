@@ -71,8 +71,10 @@ class Run:
 class Runs:
     """The open tasks of one engine with so many workers, by number. May be used from any thread."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, standstill: float = 0, grace: float = 0) -> None:
         self._workers = workers
+        self._standstill = standstill or _STANDSTILL
+        self._grace = grace or _GRACE
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._runs: dict[str, Run] = {}
@@ -148,10 +150,10 @@ class Runs:
             runs = dict(self._runs)
         waiting = [run for run in runs.values() if run.started is None]
         stuck = waiting and len(runs) - len(waiting) < self._workers
-        if stuck and now > max(self._progress, min(run.taken for run in waiting)) + _STANDSTILL:
+        if stuck and now > max(self._progress, min(run.taken for run in waiting)) + self._standstill:
             raise EngineFault("The engine starts no tasks any more.")
         for number, run in runs.items():
-            if run.started is not None and now > run.started + run.timeout + _GRACE:
+            if run.started is not None and now > run.started + run.timeout + self._grace:
                 late = TimedOut(f"The task was stopped at its limit of {run.timeout:g} seconds.", seconds=run.timeout)
                 self.settle(number, EngineReply(None, problem(late)))
                 raise EngineFault("The engine could not stop a task at its limit.")

@@ -8,7 +8,7 @@ from openbeam.errors import EngineFault, TaskError
 from openbeam.models import Model, Printed, TaskProblem
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-__all__ = ["Beat", "Done", "Fault", "Head", "Ready", "Running", "Worn", "parse"]
+__all__ = ["Beat", "Blocks", "Done", "Fault", "Head", "Ready", "Running", "Worn", "parse"]
 
 _LONGEST_MESSAGE: Final = 4_000
 
@@ -64,7 +64,20 @@ class Fault(_Head):
     message: str
 
 
-Head = Ready | Beat | Running | Done | Worn | Fault
+class Blocks(_Head):
+    """How the blocks of an engine are whose tasks run elsewhere."""
+
+    op: Literal["blocks"]
+    pending: Annotated[int, Field(ge=0)]
+    running: Annotated[int, Field(ge=0)]
+    workers: Annotated[int, Field(ge=0)]
+    trouble: Annotated[str, StringConstraints(max_length=1_000)] = ""
+
+    def __str__(self) -> str:
+        return f"{self.running} running, {self.pending} waiting, {self.workers} workers"
+
+
+Head = Ready | Beat | Running | Done | Worn | Fault | Blocks
 
 _heads: TypeAdapter[Head] = TypeAdapter(Annotated[Head, Field(discriminator="op")])
 

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 import psutil
 from openbeam.errors import EngineFault
 
+from openbeam_endpoint.providers.settings import Site
 from openbeam_endpoint.sandbox.settings import OUTLET_NAME, Settings
 
 __all__ = [
@@ -60,6 +61,8 @@ class Order:
     """Where launchers without a file system of their own may make a folder; None for the temporary folder."""
     cpu: int | None = None
     """CPU seconds that a task may use; None for as many as its time limit has."""
+    site: Site | None = None
+    """Where its tasks run, unless that is this machine."""
 
 
 class Sandbox(Protocol):
@@ -103,7 +106,9 @@ def environment(home: str, python_path: Sequence[str]) -> dict[str, str]:
     }
 
 
-def settings(order: Order, *, sockets: Path, data: Path, scratch: Path, alone: bool) -> Settings:
+def settings(
+    order: Order, *, sockets: Path, data: Path, scratch: Path, alone: bool, site: Path | None = None
+) -> Settings:
     """Return the engine's settings, with the paths as the engine sees them.
 
     ``alone`` says that it has process ids and ports of its own.
@@ -121,6 +126,7 @@ def settings(order: Order, *, sockets: Path, data: Path, scratch: Path, alone: b
         disk=_LARGEST_FILE,
         cpu=order.cpu or 0,
         encrypted=int(not alone),
+        site=site,
     )
 
 

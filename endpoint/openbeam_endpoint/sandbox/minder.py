@@ -20,8 +20,8 @@ from openbeam_endpoint.engine import kernel
 __all__ = ["main"]
 
 
-def mind(agent: int, command: Sequence[str]) -> None:
-    """Run the command until it, or the agent, or this process is ended."""
+def mind(agent: int, seconds: float, command: Sequence[str]) -> None:
+    """Run the command until it, or the agent, or this process is ended; it has some seconds to go by itself then."""
     kernel.adopt_orphans()
     asked, ask = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(ask, b"x"))
@@ -30,8 +30,9 @@ def mind(agent: int, command: Sequence[str]) -> None:
     with suppress(ProcessLookupError):
         watched = [os.pidfd_open(agent)]
         engine = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the launcher's
-        watched += [os.pidfd_open(engine.pid), asked]
-        select.select(watched, [], [])
+        ended = os.pidfd_open(engine.pid)
+        select.select([*watched, ended, asked], [], [])
+        select.select([ended], [], [], seconds)
     end_children()
 
 
@@ -46,9 +47,10 @@ def end_children() -> None:
 
 
 def main() -> None:
-    """Mind: the arguments are the agent's process id, the engine's own folder, and the engine's command."""
-    mind(int(sys.argv[1]), sys.argv[3:])
-    shutil.rmtree(sys.argv[2], ignore_errors=True)
+    """Mind: the arguments are the agent's process id, the engine's seconds and its own folder, and its command."""
+    agent, seconds, folder, *command = sys.argv[1:]
+    mind(int(agent), float(seconds), command)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -20,5 +20,5 @@ def launch(order: Order) -> ProcessSandbox:
     scratch = short_folder(order.scratch)
     inside = settings(order, sockets=order.sockets, data=order.data, scratch=scratch, alone=False)
     engine = [sys.executable, "-m", ENGINE, *inside.command()]
-    command = [sys.executable, "-m", minder.__name__, str(os.getpid()), str(scratch), *engine]
+    command = [sys.executable, "-m", minder.__name__, str(os.getpid()), "0", str(scratch), *engine]
     return ProcessSandbox(command, environment(str(scratch), find_mounts().python_path), scratch)

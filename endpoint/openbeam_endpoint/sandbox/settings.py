@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -49,14 +49,16 @@ class Settings:
     """CPU seconds that one task may use, all its processes together; 0 for as many as its time limit has."""
     encrypted: int
     """1 where others on the machine could reach Parsl's ports."""
+    site: Path | None = None
+    """A file with the settings of a provider, where tasks run elsewhere."""
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> Settings:
         """Return the settings of a command line that ``command`` made."""
         parser = argparse.ArgumentParser(prog="openbeam-engine")
         for field in fields(cls):
-            convert = Path if field.type == "Path" else int
-            parser.add_argument(f"--{field.name}", type=convert, required=True)
+            convert = Path if field.type.startswith("Path") else int
+            parser.add_argument(f"--{field.name}", type=convert, required=field.default is MISSING)
         return cls(**vars(parser.parse_args(arguments)))
 
     @cached_property
@@ -66,4 +68,5 @@ class Settings:
 
     def command(self) -> list[str]:
         """Return the command line's arguments."""
-        return [f"--{field.name}={getattr(self, field.name)}" for field in fields(self)]
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return [f"--{name}={value}" for name, value in given.items() if value is not None]

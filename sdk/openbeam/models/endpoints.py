@@ -108,6 +108,8 @@ class EndpointStatus(Model):
     """What its owner calls that."""
     python: PythonVersion = ""
     """The engine's Python."""
+    listed: bool = False
+    """Whether it runs only functions of its owner's own list, which it checks itself."""
     version: Annotated[str, StringConstraints(max_length=40)]
 
 

@@ -23,7 +23,7 @@ def why_not(endpoint: EndpointRow, function: FunctionRow) -> str | None:
         filter(
             None,
             (
-                _unguarded(endpoint, function, status.get("isolation")),
+                _unguarded(endpoint, function, status),
                 _not_listed(endpoint, function),
                 _changed(endpoint, status),
                 _elsewhere(endpoint, function, status),
@@ -47,8 +47,10 @@ def check_function(endpoint: EndpointRow, function: FunctionRow) -> None:
         raise NotAllowed(f"{reason} Choose another endpoint.", endpoint=endpoint.name)
 
 
-def _unguarded(endpoint: EndpointRow, function: FunctionRow, isolation: str | None) -> str | None:
-    if isolation == Isolation.none and endpoint.owner_id != function.owner_id:
+def _unguarded(endpoint: EndpointRow, function: FunctionRow, status: dict[str, object]) -> str | None:
+    # A site without walls that has a list looks at the code itself, and runs what its owner has put on it.
+    is_open = status.get("isolation") == Isolation.none and not status.get("listed")
+    if is_open and endpoint.owner_id != function.owner_id:
         return f"Endpoint {endpoint.name!r} has no isolation, so it runs only its owner's functions."
     return None
 

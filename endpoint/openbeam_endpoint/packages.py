@@ -1,4 +1,4 @@
-"""What an engine has installed: what this agent has, under a digest that says so."""
+"""What is installed here, which is what an engine has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_PACKAGE: Final = 120
 
 
 def environment_packages() -> list[str]:
-    """Return what is installed here, which is what an engine has: ``name==version``, sorted."""
+    """Return what is installed here: ``name==version``, sorted."""
     return sorted({f"{found.name.lower()}=={found.version}"[:_LONGEST_PACKAGE] for found in distributions()})
 
 
