@@ -1,0 +1,23 @@
+# The service, and the queue's server: `openbeam-service serve`, `openbeam-service valkey`. From the repository's top:
+#   docker build -f docker/service.Dockerfile -t openbeam/service .
+ARG BASE_IMAGE=python:3.12-slim
+FROM ${BASE_IMAGE}
+WORKDIR /usr/src/openbeam
+COPY docker/install requirements.lock ./
+COPY sdk/pyproject.toml sdk/
+COPY service/pyproject.toml service/
+RUN ./install libraries sdk service
+COPY sdk sdk
+COPY service service
+RUN ./install parts sdk service
+LABEL org.opencontainers.image.title="Openbeam service" org.opencontainers.image.licenses="BSD-3-Clause"
+RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/openbeam openbeam && install -d -m 700 -o openbeam -g openbeam /var/lib/openbeam
+COPY docker/prepare docker/healthy /opt/openbeam/bin/
+ENV PATH=/opt/openbeam/bin:/usr/local/bin:/usr/bin:/bin OPENBEAM_HOME=/var/lib/openbeam PYTHONUNBUFFERED=1
+USER 10001:10001
+# A new volume takes the owner of what is at its place in the image.
+WORKDIR /var/lib/openbeam
+RUN mkdir -m 700 run tokens valkey portal
+EXPOSE 8600
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s CMD ["healthy", "http://127.0.0.1:8600/api/v1/health"]
+CMD ["openbeam-service", "serve"]
