@@ -10,6 +10,8 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -27,6 +29,10 @@ __all__ = ["Identity", "Tokens", "is_loopback", "load_key", "make_key", "public_
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS: Final = 60
 _LEEWAY: Final = 60.0
+_MOST_SKEW: Final = 30.0
+"""Seconds by which two clocks may differ without anybody being told."""
+_SECOND_TRY: Final = 1.5
+"""Seconds until a refusal is made sure of: the service's clock may jump between two of its answers."""
 _SCOPE: Final = "endpoint:agent"
 _SECONDS: Final = 10.0
 _REFUSALS: Final = {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
@@ -92,11 +98,27 @@ def public_jwk(key: ECKey) -> dict[str, str]:
     return cast("dict[str, str]", key.as_dict(private=False))
 
 
-class Tokens:
-    """The agent's access token. May be used from every thread."""
+def _ignore(_seconds: float) -> None:
+    pass
 
-    def __init__(self, url: str, endpoint_id: str, key: ECKey, scope: str = _SCOPE) -> None:
+
+class Tokens:
+    """The agent's access token. May be used from every thread.
+
+    The service judges by its own clock, so assertions go by that one: an agent whose machine's clock is wrong, or
+    jumps, signs in all the same. ``tell_skew`` gets the seconds by which it is fast, when it is far off.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        endpoint_id: str,
+        key: ECKey,
+        scope: str = _SCOPE,
+        tell_skew: Callable[[float], None] = _ignore,
+    ) -> None:
         self._scope = scope
+        self._tell_skew = tell_skew
         self._url = url.rstrip("/")
         self._endpoint_id = endpoint_id
         self._key = key
@@ -134,15 +156,10 @@ class Tokens:
     def _ask(self) -> None:
         asked = time.monotonic()
         try:
-            with httpx.Client(base_url=self._url, timeout=_SECONDS, trust_env=not is_loopback(self._url)) as http:
-                about = _read(http.get("/.well-known/openid-configuration"), _About)
-                form = {
-                    "grant_type": "client_credentials",
-                    "scope": self._scope,
-                    "client_assertion_type": _ASSERTION,
-                    "client_assertion": self._assertion(about.token_endpoint),
-                }
-                answer = http.post("/oauth/token", data=form)
+            answer = self._answer()
+            if answer.status_code in _REFUSALS:
+                time.sleep(_SECOND_TRY)
+                answer = self._answer()
         except httpx.HTTPError as error:
             raise ServiceUnavailable(f"The service at {self._url} cannot be reached.", url=self._url) from error
         if answer.status_code in _REFUSALS:
@@ -155,12 +172,33 @@ class Tokens:
         self._token = token.access_token
         self._good_until = asked + max(token.expires_in - _LEEWAY, token.expires_in / 2)
 
-    def _assertion(self, audience: str) -> str:
+    def _answer(self) -> httpx.Response:
+        with httpx.Client(base_url=self._url, timeout=_SECONDS, trust_env=not is_loopback(self._url)) as http:
+            found = http.get("/.well-known/openid-configuration")
+            about = _read(found, _About)
+            form = {
+                "grant_type": "client_credentials",
+                "scope": self._scope,
+                "client_assertion_type": _ASSERTION,
+                "client_assertion": self._assertion(about.token_endpoint, self._moment(found)),
+            }
+            return http.post("/oauth/token", data=form)
+
+    def _moment(self, answer: httpx.Response) -> int:
+        """Return the time by the service's clock; by this machine's when the service does not say."""
+        here = time.time()
+        try:
+            there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        except (KeyError, ValueError, OverflowError):
+            return int(here)
+        if abs(here - there) > _MOST_SKEW:
+            self._tell_skew(here - there)
+        return int(there)
+
+    def _assertion(self, audience: str, moment: int) -> str:
         header = {"kid": self._key.kid}
-        signed = private_key_jwt_sign(
-            self._key, self._endpoint_id, audience, alg="ES256", header=header, expires_in=_ASSERTION_SECONDS
-        )
-        return str(signed)
+        life = {"issued_at": moment, "expires_in": _ASSERTION_SECONDS}
+        return str(private_key_jwt_sign(self._key, self._endpoint_id, audience, alg="ES256", header=header, **life))
 
 
 def _read(answer: httpx.Response, shape: type[B]) -> B:

@@ -63,6 +63,7 @@ class Service:
             "results": self.count,
         }
         self.port = 0
+        self.ahead = 0.0
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -96,7 +97,8 @@ class Service:
         claims = jwt.decode(form["client_assertion"], self.key, algorithms=["ES256"]).claims
         assert claims["iss"] == claims["sub"] == "endpoint-id"
         assert claims["aud"] == f"{self.url}/oauth/token"
-        assert time.time() < claims["exp"] < time.time() + 120
+        moment = time.time() + self.ahead
+        assert moment < claims["exp"] < moment + 120
         assert len(claims["jti"]) >= 16
         self.asked_for_token += 1
         token = f"token-{self.asked_for_token}"
@@ -122,6 +124,10 @@ class Service:
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                del timestamp
+                return super().date_time_string(time.time() + service.ahead)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -220,6 +226,15 @@ def test_an_endpoint_that_is_not_known_any_more_is_told_so(service: Service, tok
 
     with pytest.raises(NotSignedIn, match="does not accept this endpoint"):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("ahead", [86_400.0, -86_400.0])
+def test_a_clock_that_is_a_day_off_keeps_nobody_out(service: Service, tmp_path: Path, ahead: float) -> None:
+    service.ahead = ahead
+    told: list[float] = []
+    tokens = Tokens(service.url, "endpoint-id", load_key(tmp_path / "key.jwk"), tell_skew=told.append)
+    assert tokens.get() in service.good_tokens
+    assert [round(seconds, -2) for seconds in told] == [-ahead]
 
 
 def test_what_asking_again_cannot_mend_is_raised_at_once(service: Service, tokens: Tokens) -> None:

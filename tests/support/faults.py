@@ -27,11 +27,12 @@ from hist import Hist
 
 
 def analyze(events, params):
-    time.sleep(0.5)
+    time.sleep(params.seconds)
     muons = Hist.new.IntCategory(range(100), name="muons", label="Muons in the event").Int64()
     muons.fill(muons=ak.to_numpy(ak.num(events.Muon)))
     return {"muons": muons}
 """
+SCHEMA = {"type": "object", "properties": {"seconds": {"type": "number", "default": 0.5}}}
 CALLS = 8
 
 
@@ -73,16 +74,17 @@ def truth_of(path: Path) -> Truth:
 
 def publish(client: Client, path: Path) -> str:
     """Publish the slow analysis and a dataset of several chunks for it; return the analysis's id."""
-    client.add_local_file(path, DATASET, like="cms-2012-doublemu")
-    spec = FunctionSpec(name="slow_muons", kind=FunctionKind.analysis, source=SLOW, entrypoint="analyze")
-    return client.publish_function(spec).id
+    client.add_local_file(path, DATASET)
+    about = {"name": "slow_muons", "kind": FunctionKind.analysis, "source": SLOW, "entrypoint": "analyze"}
+    return client.publish_function(FunctionSpec(**about, parameters=SCHEMA)).id
 
 
-def started_run(client: Client, function: str, endpoint: str | None = None) -> Run:
-    """Return a run whose first chunk is done and whose last is not."""
-    run = client.submit_run(function, DATASET, fresh=True, endpoint=endpoint)
+def started_run(client: Client, function: str, endpoint: str = "local", seconds: float = 0.5) -> Run:
+    """Return a run whose first chunk is done and whose last is not; each takes some seconds."""
+    run = client.submit_run(function, DATASET, fresh=True, endpoint=endpoint, seconds=seconds)
     deadline = time.monotonic() + 60
     while run.account.chunks_done == 0:
+        assert not run.is_final, run.record
         assert time.monotonic() < deadline, run.record
         time.sleep(0.05)
         run.refresh()

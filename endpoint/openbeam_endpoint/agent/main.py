@@ -74,7 +74,7 @@ class Agent:
         self._draining = asyncio.Event()
         self._newest: Engine | None = None
         identity = folder.identity()
-        tokens = Tokens(config.url, identity.endpoint_id, folder.key())
+        tokens = Tokens(config.url, identity.endpoint_id, folder.key(), tell_skew=_note_skew)
         status = EndpointStatus(
             workers=self._workers,
             isolation=isolation,
@@ -199,6 +199,10 @@ class Agent:
             site=self._config.site,
         )
         return self._newest
+
+
+def _note_skew(seconds: float) -> None:
+    log.warning("this machine's clock is not the service's", fast=f"{seconds:+.0f} s")
 
 
 async def _together(until: str, *coroutines: Coroutine[Any, Any, object]) -> None:
