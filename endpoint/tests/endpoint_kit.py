@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -30,6 +31,14 @@ def until(fact: Callable[[], object], seconds: float = 30) -> None:
     while not fact():
         assert time.monotonic() < deadline, f"it did not become so within {seconds} s"
         time.sleep(0.02)
+
+
+async def becomes(fact: Callable[[], object], seconds: float = 10) -> None:
+    """Wait in an event loop, as ``until`` does elsewhere."""
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, f"it did not become so within {seconds} s"
+        await asyncio.sleep(0.005)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from endpoint_kit import becomes
 from hypothesis import given
 from hypothesis import strategies as st
 from openbeam.errors import EngineFault
@@ -98,16 +99,8 @@ class House:
 
     async def has(self, lease_id: str) -> Obedient:
         """Return the engine that has the task of a lease, once one has it."""
-        await until(lambda: any(lease_id in engine.open for engine in self.engines))
+        await becomes(lambda: any(lease_id in engine.open for engine in self.engines))
         return next(engine for engine in self.engines if lease_id in engine.open)
-
-
-async def until(fact: Callable[[], object]) -> None:
-    for _ in range(1000):
-        if fact():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not become so within five seconds")
 
 
 @pytest.fixture
@@ -136,10 +129,10 @@ def test_a_body_goes_in_and_comes_out_unopened(run: Run) -> None:
         house.dispatcher.take(task("a", body="AP/+"))
         engine = await house.has("first")
         (ref,) = [held.ref() for held in house.leases.all()]
-        await until(lambda: house.leases.all()[0].running)
+        await becomes(lambda: house.leases.all()[0].running)
         assert (ref.task_id, ref.lease_id) == ("a", "first")
         engine.answer("first", b"\x00\xff\xfe")
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     house = run(what)
     assert house.engines[0].bodies == [pack(b"", b"\x00\xff\xfe")]
@@ -155,11 +148,11 @@ def test_a_task_that_is_stopped_is_stopped_in_its_engine_and_nothing_is_sent(run
         assert house.leases.all()
         house.dispatcher.stop("a", "first")
         assert not house.leases.all()
-        await until(lambda: engine.cancelled == ["first"])
+        await becomes(lambda: engine.cancelled == ["first"])
         house.dispatcher.take(task("a", "second"))
         (await house.has("second")).answer("second")
         engine.answer("first", b"late")
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     (outcome,) = run(what).link.outcomes
     assert (outcome.lease_id, outcome.body) == ("second", "ZG9uZQ==")
@@ -172,7 +165,7 @@ def test_a_task_that_is_leased_again_while_it_runs_is_not_run_again(run: Run) ->
         house.dispatcher.take(task("a", "second"))
         house.dispatcher.stop("a", "first")
         engine.answer("first")
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     house = run(what)
     assert len(house.engines[0].bodies) == 1
@@ -185,7 +178,7 @@ def test_what_is_not_done_is_given_back(run: Run) -> None:
             house.dispatcher.take(task(name, name))
         (await house.has("a")).answer("a")
         await house.has("b")
-        await until(lambda: len(house.leases.all()) == 1)
+        await becomes(lambda: len(house.leases.all()) == 1)
         house.dispatcher.take(task("c", "c", tenant="other"))
         house.dispatcher.give_back()
         await house.outbox.send_rest()
@@ -201,7 +194,7 @@ def test_what_is_not_done_is_given_back(run: Run) -> None:
 def test_without_isolation_only_the_owner_is_served(run: Run) -> None:
     async def what(house: House) -> None:
         house.dispatcher.take(task("a", tenant="somebody else"))
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     house = run(what, only="me")
     assert not house.engines
@@ -220,13 +213,13 @@ def test_only_code_on_the_owners_list_reaches_an_engine(run: Run) -> None:
         # Whatever else the service says of a task, these are the bytes that would run.
         for number, kind in enumerate(TaskKind):
             house.dispatcher.take(task(f"bad {number}", f"bad {number}", kind=kind, code=bad))
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
         assert not house.engines
         house.dispatcher.take(task("good", "good", code=good))
         house.dispatcher.take(task("look", "look", kind=TaskKind.inspect))
         for lease in ("good", "look"):
             (await house.has(lease)).answer(lease)
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     house = run(what, allowed=allowed)
     assert sorted(house.engines[0].bodies) == sorted([pack(code, b"{}"), pack(b"", b"{}")])
@@ -256,10 +249,10 @@ def test_bytes_that_are_no_parcel_are_refused(data: bytes) -> None:
 def test_what_nobody_foresaw_ends_one_task_and_not_the_agent(run: Run) -> None:
     async def what(house: House) -> None:
         house.dispatcher.take(task("a", body="not base64!"))
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
         house.dispatcher.take(task("b", "b"))
         (await house.has("b")).answer("b")
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     outcomes = {outcome.task_id: outcome for outcome in run(what).link.outcomes}
     problem = outcomes["a"].problem
@@ -272,7 +265,7 @@ def test_an_engine_that_does_not_start_asks_for_a_retry(run: Run) -> None:
     async def what(house: House) -> None:
         house.starts = False
         house.dispatcher.take(task("a"))
-        await until(lambda: not house.leases.all())
+        await becomes(lambda: not house.leases.all())
 
     house = run(what)
     assert house.engines[0].closed
@@ -286,14 +279,14 @@ def test_the_warm_engine_comes_back_and_idle_ones_go(run: Run, monkeypatch: pyte
 
     async def what(house: House) -> None:
         loops = [asyncio.create_task(loop()) for loop in (house.tenants.watch, house.tenants.keep_warm)]
-        await until(lambda: len(house.engines) == 1 and house.engines[0].healthy)
+        await becomes(lambda: len(house.engines) == 1 and house.engines[0].healthy)
         house.dispatcher.take(task("a", "a", tenant="other"))
         (await house.has("a")).answer("a")
-        await until(lambda: house.engines[1].closed)
+        await becomes(lambda: house.engines[1].closed)
         house.dispatcher.take(task("b", "b"))
         assert await house.has("b") is house.engines[0]
         house.engines[0].healthy = False
-        await until(lambda: len(house.engines) == 3 and house.engines[2].healthy)
+        await becomes(lambda: len(house.engines) == 3 and house.engines[2].healthy)
         assert house.engines[0].closed
         for loop in loops:
             loop.cancel()

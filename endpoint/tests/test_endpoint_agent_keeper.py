@@ -6,11 +6,11 @@ import asyncio
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from endpoint_kit import Mirror
+from endpoint_kit import Mirror, becomes
 from openbeam.errors import ChecksumMismatch, DataUnavailable
 from openbeam.models import DataFile, file_name
 from openbeam_datasets.files import FileCache
@@ -32,14 +32,6 @@ def file() -> DataFile:
     return DataFile(uri="root://eospublic.cern.ch//eos/opendata/x.root", size=len(CONTENT), checksum=checksum)
 
 
-async def until(fact: Callable[[], object]) -> None:
-    for _ in range(1000):
-        if fact():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not become so within ten seconds")
-
-
 def test_one_transfer_serves_all_who_ask_and_says_how_far_it_is(tmp_path: Path, mirror: Mirror, file: DataFile) -> None:
     cache = FileCache(tmp_path, mirror=mirror.url)
 
@@ -47,7 +39,7 @@ def test_one_transfer_serves_all_who_ask_and_says_how_far_it_is(tmp_path: Path, 
         keeper = Keeper(cache)
         assert keeper.activity([file]) == ""
         asking = [asyncio.create_task(keeper.fetch([file])) for _ in range(5)]
-        await until(lambda: keeper.activity([file]).startswith("fetching 1.0 of"))
+        await becomes(lambda: keeper.activity([file]).startswith("fetching 1.0 of"))
         activity = keeper.activity([file])
         asking.pop().cancel()
         mirror.go_on.set()
@@ -72,11 +64,11 @@ def test_a_transfer_that_nobody_waits_for_ends_and_can_begin_again(
     async def main() -> None:
         keeper = Keeper(cache)
         asking = asyncio.create_task(keeper.fetch([file]))
-        await until(lambda: keeper.activity([file]).startswith("fetching 1.0"))
+        await becomes(lambda: keeper.activity([file]).startswith("fetching 1.0"))
         asking.cancel()
         await asyncio.wait([asking])
         mirror.go_on.set()
-        await until(lambda: not keeper.activity([file]))
+        await becomes(lambda: not keeper.activity([file]))
         assert not cache.holds(file)
         await keeper.fetch([file])
         keeper.close()
@@ -116,7 +108,7 @@ def test_the_end_does_not_wait_for_a_transfer(tmp_path: Path, mirror: Mirror, fi
     async def main() -> float:
         keeper = Keeper(FileCache(tmp_path, mirror=mirror.url))
         asking = asyncio.create_task(keeper.fetch([file]))
-        await until(lambda: keeper.activity([file]).startswith("fetching"))
+        await becomes(lambda: keeper.activity([file]).startswith("fetching"))
         began = time.monotonic()
         asking.cancel()
         keeper.close()
@@ -141,7 +133,7 @@ def test_files_at_hand_do_not_queue_behind_those_that_wait_for_room(
         keeper = Keeper(cache)
         await keeper.fetch(files[:1])
         waiting = [asyncio.create_task(keeper.fetch([file])) for file in files[1:]]
-        await until(lambda: told(keeper) == {"waiting for room": 4, "waiting for other files": 1})
+        await becomes(lambda: told(keeper) == {"waiting for room": 4, "waiting for other files": 1})
         async with asyncio.timeout(10):
             await keeper.fetch(files[:1])
         needed.clear()

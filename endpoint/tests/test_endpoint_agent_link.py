@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from endpoint_kit import becomes
+from endpoint_service import Service
 from openbeam.errors import EngineFault, InvalidInput, NotAllowed, NotSignedIn, ServiceUnavailable, TooLarge, to_json
 from openbeam.models import (
     EndpointStatus,
     Isolation,
     LeasedTask,
-    LeaseReply,
-    LeaseRequest,
     RenewReply,
     RenewRequest,
     ResultsReply,
@@ -47,101 +42,6 @@ def task(task_id: str, lease_id: str = "first") -> LeasedTask:
     return LeasedTask(
         task_id=task_id, lease_id=lease_id, kind=TaskKind.call, tenant="t", timeout=10, files=[], body="e30="
     )
-
-
-class Service:
-    """The service's half: what a test wants it to answer, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.key: ECKey | None = None
-        self.good_tokens: set[str] = set()
-        self.asked_for_token = 0
-        self.results: list[ResultsRequest] = []
-        self.replies: dict[str, Callable[[Any], tuple[int, Any]]] = {
-            "lease": lambda _: (200, LeaseReply(tasks=[], lease_seconds=6)),
-            "renew": lambda _: (200, RenewReply(stop=[])),
-            "results": self.count,
-        }
-        self.port = 0
-        self.ahead = 0.0
-        self._server: ThreadingHTTPServer | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def count(self, request: ResultsRequest) -> tuple[int, Any]:
-        self.results.append(request)
-        return 200, ResultsReply(accepted=[outcome.task_id for outcome in request.outcomes], fenced=[])
-
-    def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, Any]:
-        if path == "/.well-known/openid-configuration":
-            return 200, {"issuer": self.url, "token_endpoint": f"{self.url}/oauth/token"}
-        if path == "/oauth/token":
-            return self.token(body)
-        if headers["Authorization"].removeprefix("Bearer ") not in self.good_tokens:
-            return 401, {"error": to_json(NotSignedIn("Sign in again."))}
-        name = path.removeprefix("/api/v1/agent/")
-        shape = {"lease": LeaseRequest, "renew": RenewRequest, "results": ResultsRequest, "stops": StopsRequest}[name]
-        return self.replies[name](shape.model_validate_json(body))
-
-    def token(self, body: bytes) -> tuple[int, Any]:
-        from urllib.parse import parse_qs
-
-        form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-        assert form["grant_type"] == "client_credentials"
-        assert form["scope"] == "endpoint:agent"
-        assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        if self.key is None:
-            return 401, {"error": "invalid_client"}
-        claims = jwt.decode(form["client_assertion"], self.key, algorithms=["ES256"]).claims
-        assert claims["iss"] == claims["sub"] == "endpoint-id"
-        assert claims["aud"] == f"{self.url}/oauth/token"
-        moment = time.time() + self.ahead
-        assert moment < claims["exp"] < moment + 120
-        assert len(claims["jti"]) >= 16
-        self.asked_for_token += 1
-        token = f"token-{self.asked_for_token}"
-        self.good_tokens.add(token)
-        return 200, {"access_token": token, "token_type": "Bearer", "expires_in": 600}
-
-    def start(self) -> None:
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self.reply(b"")
-
-            def do_POST(self) -> None:
-                self.reply(self.rfile.read(int(self.headers["Content-Length"])))
-
-            def reply(self, body: bytes) -> None:
-                status, answer = service.answer(self.path, self.headers, body)
-                text = answer.model_dump_json() if hasattr(answer, "model_dump_json") else json.dumps(answer)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def date_time_string(self, timestamp: float | None = None) -> str:
-                del timestamp
-                return super().date_time_string(time.time() + service.ahead)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def stop(self) -> None:
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
 
 
 @pytest.fixture
@@ -175,14 +75,6 @@ def with_outbox(
             await link.close()
 
     asyncio.run(main())
-
-
-async def until(fact: Callable[[], object]) -> None:
-    for _ in range(1000):
-        if fact():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not become so within ten seconds")
 
 
 def held(leases: Leases, name: str, lease_id: str = "first") -> Any:
@@ -282,7 +174,7 @@ def test_results_wait_out_an_outage_and_are_logged_once(service: Service, tokens
         await asyncio.sleep(1)
         assert len(leases.all()) == 2
         service.start()
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with structlog.testing.capture_logs() as logged:
         with_outbox(service, tokens, what)
@@ -308,10 +200,10 @@ def test_a_result_that_was_fenced_counts_under_a_newer_lease(service: Service, t
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         outbox.put(held(leases, "a"), EngineReply(b"result", None))
-        await until(lambda: service.results)
+        await becomes(lambda: service.results)
         assert leases.add(task("a", "second")) is None
         leased_again.set()
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
     assert [request.outcomes[0].lease_id for request in service.results] == ["first", "second"]
@@ -325,9 +217,9 @@ def test_a_result_that_is_fenced_is_not_sent_again(service: Service, tokens: Tok
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         outbox.put(held(leases, "a"), EngineReply(b"late", None))
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
         outbox.put(held(leases, "b"), EngineReply(b"next", None))
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
     assert [[o.task_id for o in request.outcomes] for request in service.results] == [["a"], ["b"]]
@@ -344,7 +236,7 @@ def test_one_bad_result_does_not_hold_up_the_others(service: Service, tokens: To
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         for name in ("a", "bad", "c"):
             outbox.put(held(leases, name), EngineReply(name.encode(), None))
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
     outcomes = {outcome.task_id: outcome for request in service.results for outcome in request.outcomes}
@@ -359,7 +251,7 @@ def test_a_service_that_takes_nothing_of_a_task_does_not_stop_the_agent(service:
 
     async def what(_: Link, leases: Leases, outbox: Outbox) -> None:
         outbox.put(held(leases, "a"), EngineReply(b"a", None))
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
 
@@ -381,7 +273,7 @@ def test_large_results_go_in_several_batches_and_a_full_outbox_asks_for_a_retry(
         for number in range(5):
             outbox.put(held(leases, str(number)), EngineReply(bytes(600), None))
         gate.set()
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
     outcomes = {outcome.task_id: outcome for request in service.results for outcome in request.outcomes}
@@ -395,7 +287,7 @@ def test_an_outcome_that_nobody_wants_any_more_is_not_sent(service: Service, tok
         leases.remove(stopped)
         outbox.put(stopped, EngineReply(b"late", None))
         outbox.put(held(leases, "a"), EngineReply(None, problem_of(EngineFault("x"))))
-        await until(lambda: not leases.all())
+        await becomes(lambda: not leases.all())
 
     with_outbox(service, tokens, what)
     (request,) = service.results
@@ -430,7 +322,7 @@ def test_a_word_of_something_to_stop_is_followed_by_a_renewal_that_says_what(ser
         held(leases, "a")
         # Only this loop runs: no other one renews.
         listening = asyncio.create_task(Leasing(link, leases, Stopping(), STATUS).listen())  # type: ignore[arg-type]
-        await until(lambda: stopped and next(words, None) is None)
+        await becomes(lambda: stopped and next(words, None) is None)
         gate.set()
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
