@@ -6,7 +6,6 @@ server that hardly sends anything counts as broken.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from typing import BinaryIO
 import fsspec
 import httpx
 from openbeam.errors import DataUnavailable, OpenbeamError, ServiceTrouble
+from openbeam.places import trusts_environment
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from openbeam_datasets.landing import Landing
@@ -204,7 +204,7 @@ def _http(place: HttpPlace, start: int) -> Iterator[_Stream]:
 def _client(place: HttpPlace) -> httpx.Client:
     # A token goes to the service alone, wherever that may point.
     # A school's proxy leads to the world, not to this machine.
-    return httpx.Client(timeout=_TIMEOUT, follow_redirects=place.token is None, trust_env=not _is_loopback(place.url))
+    return httpx.Client(timeout=_TIMEOUT, follow_redirects=place.token is None, trust_env=trusts_environment(place.url))
 
 
 def _token(token: Callable[[], str]) -> str:
@@ -213,14 +213,6 @@ def _token(token: Callable[[], str]) -> str:
     except OpenbeamError as error:
         kind = _PassingFault if isinstance(error, ServiceTrouble) else _Fault
         raise kind(str(error).rstrip(".")) from error
-
-
-def _is_loopback(url: str) -> bool:
-    host = httpx.URL(url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _judge(response: httpx.Response) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, TypeVar, cast
-from urllib.parse import urlsplit
 
 import httpx
 from authlib.oauth2.rfc7523 import private_key_jwt_sign
@@ -22,9 +21,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from openbeam.errors import InvalidInput, NotSignedIn, ServiceFault, ServiceUnavailable
 from openbeam.models import Model
+from openbeam.places import trusts_environment
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["Identity", "Tokens", "is_loopback", "load_key", "make_key", "public_jwk"]
+__all__ = ["Identity", "Tokens", "load_key", "make_key", "public_jwk"]
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS: Final = 60
@@ -38,11 +38,6 @@ _SECONDS: Final = 10.0
 _REFUSALS: Final = {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 B = TypeVar("B", bound=BaseModel)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL is this machine's: a school's proxy has no say there."""
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 class _About(BaseModel):
@@ -173,7 +168,7 @@ class Tokens:
         self._good_until = asked + max(token.expires_in - _LEEWAY, token.expires_in / 2)
 
     def _answer(self) -> httpx.Response:
-        with httpx.Client(base_url=self._url, timeout=_SECONDS, trust_env=not is_loopback(self._url)) as http:
+        with httpx.Client(base_url=self._url, timeout=_SECONDS, trust_env=trusts_environment(self._url)) as http:
             found = http.get("/.well-known/openid-configuration")
             about = _read(found, _About)
             form = {

@@ -10,7 +10,7 @@ import httpx
 from openbeam.errors import InvalidInput
 from openbeam.home import DEFAULT_URL
 
-__all__ = ["service_url", "trusts_environment"]
+__all__ = ["is_loopback", "service_url", "trusts_environment"]
 
 
 def service_url(url: str | None = None) -> str:
@@ -34,8 +34,12 @@ def service_url(url: str | None = None) -> str:
 
 def trusts_environment(url: str) -> bool:
     """Tell whether the proxies that the environment names may be used: a school's leads to the world, not to itself."""
-    host = httpx.URL(url).host
+    return not is_loopback(httpx.URL(url).host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's for itself alone."""
     try:
-        return not ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host != "localhost"
+        return host == "localhost"

@@ -7,9 +7,7 @@ so who renews holds a lock, and reads the file again before.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +18,7 @@ from pydantic import ValidationError
 
 from openbeam.errors import NotSignedIn, ServiceUnavailable
 from openbeam.issuer import Issuer, Refusal, Tokens
+from openbeam.whole import replacing
 
 __all__ = ["Session"]
 
@@ -120,17 +119,8 @@ class Session:
             return None
 
     def _write(self, tokens: Tokens) -> None:
-        """Write the file so that it is never readable by others and never half there."""
-        handle, fresh = tempfile.mkstemp(prefix=".", dir=self.path.parent)  # for its owner only, by its nature
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(tokens.model_dump_json())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(fresh).replace(self.path)
-        except BaseException:
-            Path(fresh).unlink(missing_ok=True)
-            raise
+        with replacing(self.path) as file:
+            file.write(tokens.model_dump_json().encode())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

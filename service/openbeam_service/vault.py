@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from openbeam.errors import InvalidInput
 from openbeam.home import Home
+from openbeam.whole import replacing
 
 __all__ = [
     "Vault",
@@ -23,11 +23,8 @@ def make_folder(path: Path) -> None:
 
 def write_secret(path: Path, text: str) -> None:
     """Write a secret so that it is never readable by others, and never half there."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    fresh.replace(path)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 class Vault:

@@ -120,8 +120,9 @@ def test_what_is_away_or_open_to_all_is_bad(own: Settings, changes: dict[str, st
     assert found.advice
 
 
-def test_something_else_at_the_services_address_is_found(own: Settings) -> None:
-    with _web(b"<h1>hello</h1>") as url:
+@pytest.mark.parametrize("said", [b"<h1>hello</h1>", b"1", b"[]", b'{"version": 2}', b'"version"'])
+def test_something_else_at_the_services_address_is_found(own: Settings, said: bytes) -> None:
+    with _web(said) as url:
         found = _found(own, url=url)["service"]
     assert (found.level, "something else" in found.said) == (Level.bad, True)
     assert _found(own)["service"].level is not Level.ok

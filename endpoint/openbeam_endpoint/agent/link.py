@@ -33,10 +33,11 @@ from openbeam.models import (
     StopsReply,
     StopsRequest,
 )
+from openbeam.places import trusts_environment
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
-from openbeam_endpoint.identity import Tokens, is_loopback
+from openbeam_endpoint.identity import Tokens
 
 __all__ = ["Link", "is_passing", "patiently"]
 
@@ -78,7 +79,7 @@ class Link:
         self._tokens = tokens
         self._away = ""
         self._http = httpx.AsyncClient(
-            base_url=url + _API, trust_env=not is_loopback(url), limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
+            base_url=url + _API, trust_env=trusts_environment(url), limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
         )
 
     async def lease(self, request: LeaseRequest) -> LeaseReply:

@@ -121,7 +121,6 @@ def _facts(found: Status) -> list[tuple[str, object]]:
         ("workers", found.workers),
         ("isolation", found.isolation),
         ("blocks", found.blocks),
-        ("trouble", found.trouble),
         ("memory", load),
         ("service", f"{found.url} {found.service}" if found.url else None),
         ("owner", found.owner),

@@ -7,13 +7,12 @@
     keys/<name>             a secret of the installation, only when asked for
     manifest.json
 
-It is written under another name and gets its own when all is there; nobody but its owner may read it.
+Nobody but its owner may read it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import zipfile
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from openbeam.errors import InvalidInput
+from openbeam.whole import replacing
 from pydantic import BaseModel, ValidationError
 
 __all__ = ["Manifest", "Reader", "Sink", "Writer"]
@@ -97,17 +97,11 @@ class Writer:
         """
         if path.exists():
             raise InvalidInput(f"{path} is there already. Choose another name.", path=str(path))
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "w+b") as file:
-                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-                    yield cls(archive)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        with (
+            replacing(path) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+        ):
+            yield cls(archive)
 
     @contextmanager
     def member(self, name: str, *, packed: bool = True) -> Iterator[Sink]:
@@ -198,11 +192,8 @@ class Reader:
 
     def copy(self, name: str, path: Path) -> None:
         """Write a member to the disk, readable by its owner only; never half."""
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as target, self.stream(name) as source:
+        with replacing(path) as target, self.stream(name) as source:
             shutil.copyfileobj(source, target, _PIECE)
-        fresh.replace(path)
 
     def _broken(self, reason: str) -> InvalidInput:
         return InvalidInput(f"{self._path} cannot be restored: {reason}.", path=str(self._path))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from openbeam.places import is_loopback
+from pydantic import ValidationError
 
 from openbeam_service.doctor.findings import Finding, bad, ok, warn
+from openbeam_service.faults import Problem
+from openbeam_service.health import Alive
 from openbeam_service.settings import Settings
 
 __all__ = ["check_certificate", "check_portal", "check_service"]
@@ -34,27 +38,29 @@ def _asked(url: str) -> httpx.Response | str:
 def check_service(settings: Settings) -> Iterator[Finding]:
     """Ask the service as its clients do; when it does not run, look whether it could."""
     answer = _asked(f"{settings.url}/api/v1/health")
-    if isinstance(answer, httpx.Response):
-        try:
-            is_ours = "version" in answer.json() or "error" in answer.json()
-        except ValueError:
-            is_ours = False
-        if answer.status_code == httpx.codes.OK and is_ours:
-            yield ok("service", f"{settings.url} is well")
-        elif is_ours:
-            yield bad("service", answer.json()["error"]["message"], "The lines above and the log say more.")
-        else:
-            yield bad("service", f"something else answers at {settings.url}", "Look at OPENBEAM_URL and the proxy.")
-        return
+    yield _judged(settings, answer) if isinstance(answer, httpx.Response) else _not_running(settings, answer)
+
+
+def _judged(settings: Settings, answer: httpx.Response) -> Finding:
+    with suppress(ValidationError):
+        if answer.is_success:
+            Alive.model_validate_json(answer.content)
+            return ok("service", f"{settings.url} is well")
+        problem = Problem.model_validate_json(answer.content)
+        return bad("service", problem.error.message, "The lines above and the log say more.")
+    return bad("service", f"something else answers at {settings.url}", "Look at OPENBEAM_URL and the proxy.")
+
+
+def _not_running(settings: Settings, reason: str) -> Finding:
     host, port = settings.address
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            yield bad("service", f"{host}:{port}: {error.strerror}; {settings.url}: {answer}", "Look what runs there.")
-        else:
-            yield warn("service", "it does not run", "Start it: `openbeam-service serve`.")
+            said = f"{host}:{port}: {error.strerror}; {settings.url}: {reason}"
+            return bad("service", said, "Look what runs there.")
+    return warn("service", "it does not run", "Start it: `openbeam-service serve`.")
 
 
 def check_portal(settings: Settings) -> Iterator[Finding]:
@@ -71,7 +77,7 @@ def check_certificate(settings: Settings) -> Iterator[Finding]:
     """Look at the certificate that clients meet; and that nobody meets the service without one."""
     host, _ = settings.address
     if not settings.url.startswith("https:"):
-        if _is_loopback(host):
+        if is_loopback(host):
             yield ok("tls", "not needed: only this machine reaches the service")
         else:
             yield bad("tls", f"the service listens on {host} without TLS", "Bind it to 127.0.0.1, behind a proxy.")
@@ -92,10 +98,3 @@ def check_certificate(settings: Settings) -> Iterator[Finding]:
         yield warn("tls", f"the certificate ends in {left.days} days", "Renew it.")
     else:
         yield ok("tls", f"the certificate is good for {left.days} days")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -29,7 +29,8 @@ from openbeam_service.endpoints import environments, sealing
 from openbeam_service.identity.principal import Principal, principal
 from openbeam_service.identity.scopes import AGENT_SCOPE
 from openbeam_service.tasks import outputs
-from openbeam_service.tasks.backend import Backend, queue_answers
+from openbeam_service.tasks.backend import Backend
+from openbeam_service.tasks.queue import queue_answers
 
 __all__ = ["router"]
 

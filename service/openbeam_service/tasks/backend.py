@@ -6,11 +6,9 @@ next lease, finds that out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
-from openbeam.errors import ServiceUnavailable
 from openbeam.models import (
     LeasedTask,
     QuotaRule,
@@ -51,25 +49,9 @@ from openbeam_service.tasks.renewal import note
 from openbeam_service.tasks.results import read_all, settle
 from openbeam_service.tasks.waits import Waits
 
-__all__ = ["Backend", "queue_answers"]
+__all__ = ["Backend"]
 
 _log = structlog.get_logger("openbeam.tasks")
-
-
-@contextmanager
-def queue_answers() -> Iterator[None]:
-    """Turn a queue that does not answer into an error that people and agents understand.
-
-    Raises
-    ------
-    ServiceUnavailable
-        Ask again in a moment.
-
-    """
-    try:
-        yield
-    except RedisError as error:
-        raise ServiceUnavailable("The queue does not answer. Try again in a moment.") from error
 
 
 class Backend:

@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,7 +43,7 @@ from rq.utils import current_timestamp, parse_composite_key
 from openbeam_service.tasks.pace import Pace
 from openbeam_service.tasks.share import Shares
 
-__all__ = ["MAX_LOST_LEASES", "Lease", "Lost", "SafeJob", "TaskQueue", "waiting"]
+__all__ = ["MAX_LOST_LEASES", "Lease", "Lost", "SafeJob", "TaskQueue", "queue_answers", "waiting"]
 
 MAX_LOST_LEASES: Final = 3
 """How often a task goes back to its queue; the next failure is final."""
@@ -354,17 +354,24 @@ class TaskQueue:
         pipe.delete(job.key, job.execution_registry.key, Result.get_key(job.id))
 
 
-def waiting(app: FastAPI, endpoint_id: str) -> int:
-    """Return how many tasks wait in an endpoint's queue.
+@contextmanager
+def queue_answers() -> Iterator[None]:
+    """Turn a queue that does not answer into an error that people and agents understand.
 
     Raises
     ------
     ServiceUnavailable
-        When the queue does not answer.
+        Ask again in a moment.
 
     """
-    queue: TaskQueue = app.state.backend.queue
     try:
-        return queue.count(endpoint_id)
+        yield
     except RedisError as error:
         raise ServiceUnavailable("The queue does not answer. Try again in a moment.") from error
+
+
+def waiting(app: FastAPI, endpoint_id: str) -> int:
+    """Return how many tasks wait in an endpoint's queue; raises as ``queue_answers`` does."""
+    queue: TaskQueue = app.state.backend.queue
+    with queue_answers():
+        return queue.count(endpoint_id)

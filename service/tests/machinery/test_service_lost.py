@@ -18,7 +18,7 @@ from openbeam.states import FINAL_RUN_STATES, RunState, TaskState
 from openbeam_service.runs import cache
 from openbeam_service.runs import store as runs
 from openbeam_service.tasks import lost
-from openbeam_service.tasks.backend import queue_answers
+from openbeam_service.tasks.queue import queue_answers
 from redis import ConnectionError as QueueAway
 from service_bench import STATUS, Bench
 from service_kit import body, chunk_result, total

@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from joserfc.errors import JoseError
 from joserfc.jws import extract_compact
 from openbeam.errors import NotAllowed, NotKnown, ServiceUnavailable
+from openbeam.places import trusts_environment
 
 from openbeam_service.identity.upstream.config import Claims, Provider
 from openbeam_service.settings import Settings
@@ -27,7 +28,6 @@ _METADATA_SECONDS: Final = 3600.0
 _LEEWAY: Final = 60
 # Authlib goes by the provider's own list, which may hold "none", or algorithms whose key is our secret.
 _ALGORITHMS: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _BROKEN: Final = (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 _log = structlog.get_logger("openbeam.identity")
 
@@ -46,7 +46,7 @@ def _options(provider: Provider, tls: Any) -> dict[str, Any]:
         "timeout": _SECONDS,
         "verify": tls,
         # A school's proxy leads to the world, not to this machine.
-        "trust_env": httpx.URL(provider.issuer).host not in _LOOPBACK,
+        "trust_env": trusts_environment(provider.issuer),
     }
     return {
         "client_id": provider.client_id,
