@@ -204,6 +204,21 @@ def test_without_isolation_only_the_owner_is_served(run: Run) -> None:
     assert not outcome.problem.retry
 
 
+def test_where_engines_are_no_walls_one_serves_all_whose_code_is_listed(run: Run) -> None:
+    code = b"def f(): return 1"
+    allowed = AllowList([hashlib.sha256(code).hexdigest()])
+
+    async def what(house: House) -> None:
+        for tenant in ("me", "somebody else"):
+            house.dispatcher.take(task(tenant, tenant, tenant=tenant, code=base64.b64encode(code).decode()))
+            (await house.has(tenant)).answer(tenant)
+        await becomes(lambda: not house.leases.all())
+
+    house = run(what, shared="me", allowed=allowed)
+    assert len(house.engines) == 1
+    assert [outcome.problem for outcome in house.link.outcomes] == [None, None]
+
+
 def test_only_code_on_the_owners_list_reaches_an_engine(run: Run) -> None:
     code = b"def f(): return 1"
     allowed = AllowList([hashlib.sha256(code).hexdigest()])

@@ -115,13 +115,29 @@ def test_a_job_that_is_cancelled_loses_no_event(agent: Agent, slurm: Slurm, oper
     assert agent.process.poll() is None
 
 
-def test_what_slurm_does_not_start_is_told_in_its_words(
+def test_jobs_end_with_an_agent_that_is_killed(
     site: Site, agent: Agent, slurm: Slurm, operator: Client, dataset: str
 ) -> None:
-    """The one agent of the endpoint has to go for another, with a wrong partition."""
-    agent.process.terminate()
+    run = submit(operator, dataset, "killed")
+    until(lambda: run.refresh().account.chunks_done >= 1, 60)
+    assert slurm.jobs()
+    agent.process.kill()
     agent.process.wait(10)
+    began = time.monotonic()
     until(lambda: not slurm.jobs(), 20)
+    print(f"no jobs {time.monotonic() - began:.1f} s after the agent was killed")
+    # The next agent completes what that one began.
+    with site.agent(**slurm.environment):
+        check(run.wait(90))
+        began = time.monotonic()
+    # Here, the engine was killed as well: nobody is left to cancel a job, and each ends by itself.
+    until(lambda: not slurm.jobs(), 60)
+    print(f"no jobs {time.monotonic() - began:.1f} s after agent and engine were killed")
+
+
+def test_what_slurm_does_not_start_is_told_in_its_words(
+    site: Site, slurm: Slurm, operator: Client, dataset: str
+) -> None:
     assert site.run("openbeam-endpoint", "configure", "lab", "--partition", "nope").returncode == 0
     said = "invalid partition specified: nope"
     with site.agent(**slurm.environment) as wrong:

@@ -21,6 +21,7 @@ from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.jobs.job_status_poller import JobStatusPoller
 from parsl.jobs.states import JobState
+from parsl.utils import Timer
 
 from openbeam_endpoint.engine import node, program, worker
 from openbeam_endpoint.engine.news import News
@@ -170,9 +171,13 @@ class Blocks:
         return {process.pid: "interchange" for process in psutil.Process().children()}
 
     def close(self) -> None:
-        """Give all blocks back."""
+        """Give all blocks back, without a word to the interchange, which may be what is lost."""
+        executor = self._executor
         if self._poller is not None:
-            self._poller.close(_CLOSE_SECONDS)
+            Timer.close(self._poller, _CLOSE_SECONDS)
+        there = [block for block, status in executor.status_facade.items() if not status.terminal]
+        if jobs := [executor.blocks_to_job_id[block] for block in there if block in executor.blocks_to_job_id]:
+            executor.provider.cancel(jobs)
 
     def _note(self, news: News) -> None:
         self.room = min(news.workers, self._settings.workers)

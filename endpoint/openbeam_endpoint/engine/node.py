@@ -40,6 +40,8 @@ __all__ = ["main"]
 _READ: Final = 64 * 1024
 _PROBE_MILLISECONDS: Final = 30_000
 _GIB: Final = 1024**3
+_KEPT: Final = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+"""What ``worker_init`` may have set so that Python and its libraries work."""
 
 
 def _arguments(command: Sequence[str]) -> argparse.Namespace:
@@ -170,9 +172,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     scratch = short_folder(None)
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    # Nothing that the scheduler or the submitting account has in its environment is for functions.
+    # Nothing else that the scheduler or the submitting account has in its environment is for functions.
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT}
     os.environ.clear()
-    os.environ.update(environment(str(scratch), paths))
+    os.environ.update(environment(str(scratch), paths) | kept)
     try:
         _wait(asked, scratch)
     except (EngineFault, OSError) as error:

@@ -102,7 +102,10 @@ def _htcondor(site: Htcondor) -> Any:
 
 
 def _kubernetes(site: Kubernetes) -> Any:
-    from openbeam_endpoint.providers.pods import Pods, user_of
+    try:
+        from openbeam_endpoint.providers.pods import Pods, user_of
+    except ImportError as error:
+        raise ImportError("For Kubernetes, install 'openbeam-endpoint[kubernetes]'.") from error
 
     user = str(user_of(site))
     cores = site.cpus or float(site.workers_per_node)

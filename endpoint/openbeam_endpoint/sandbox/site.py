@@ -19,7 +19,7 @@ from openbeam_endpoint.sandbox.mounts import find_mounts
 __all__ = ["launch"]
 
 _SECONDS_TO_HAND_BACK: Final = "8"
-_KEPT: Final = ("HOME", "USER", "LOGNAME", "KUBECONFIG", "LD_LIBRARY_PATH", "PARSL_CORES")
+_KEPT: Final = ("HOME", "USER", "LOGNAME", "KUBECONFIG", "LD_LIBRARY_PATH")
 _KEPT_PREFIXES: Final = ("SLURM_", "CONDOR_", "_CONDOR_", "KUBERNETES_", "PBS_", "LSF_", "SGE_", "COBALT_")
 """What schedulers' programs look at. Nodes get none of it."""
 

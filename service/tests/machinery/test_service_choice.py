@@ -22,13 +22,15 @@ def _person(b: Bench, name: str) -> Principal:
         return Principal(user.id, user.name, user.role, frozenset({"tasks:run"}), "portal")
 
 
-def _lend(b: Bench, owner: Principal, name: str, *, isolation: str = "", public: bool = False) -> str:
+def _lend(
+    b: Bench, owner: Principal, name: str, *, isolation: str = "", public: bool = False, listed: bool = False
+) -> str:
     """Register an endpoint; with an isolation, it is online."""
     with b.backend.sessions.begin() as db:
         row, _ = register(db, owner, EndpointSpec(name=name, key=KEY))
         row.visibility = Visibility.public if public else Visibility.private
     if isolation:
-        status = STATUS.model_validate({**STATUS.model_dump(), "isolation": isolation})
+        status = STATUS.model_validate({**STATUS.model_dump(), "isolation": isolation, "listed": listed})
         b.backend.presence.seen(row.id, status)
     return row.id
 
@@ -64,6 +66,15 @@ def test_without_isolation_only_the_owners_functions_run(bench: Any) -> None:
             _choose(b, bob, "bare", author=b.caller)
         _lend(b, bob, "guarded", isolation="docker")
         assert _choose(b, bob, author=b.caller) == "guarded"
+
+    bench(test)
+
+
+def test_a_cluster_without_isolation_is_left_to_its_owners_own_list(bench: Any) -> None:
+    async def test(b: Bench) -> None:
+        bob = _person(b, "bob")
+        _lend(b, bob, "cluster", isolation="none", listed=True)
+        assert _choose(b, bob, author=b.caller) == "cluster"
 
     bench(test)
 
