@@ -50,6 +50,8 @@ class Status(Listed):
     """All that can be seen of one endpoint."""
 
     endpoint_id: str | None = None
+    key_id: str | None = None
+    """Of the key to which users seal credentials, for them to compare."""
     version: str | None = None
     service: str = ""
     """What the service says to this endpoint's key."""
@@ -100,6 +102,7 @@ def status(folder: Folder) -> Status:
         found.version, found.blocks, found.trouble = entry.version, entry.blocks, entry.trouble
     with suppress(OpenbeamError):
         found.endpoint_id = folder.identity().endpoint_id
+        found.key_id = folder.sealing_key().thumbprint() if folder.sealing_key_path.exists() else None
         found.service = _asked(folder)
     return found
 

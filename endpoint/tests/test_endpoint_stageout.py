@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from endpoint_kit import Agent, Site, until
 from openbeam import Client
-from openbeam.errors import OutputNotStored, ResultRefused
+from openbeam.errors import OutputNotStored, ResultRefused, UnknownCredential
 from openbeam.models import FunctionSpec
 from openbeam_endpoint import config as settings
 from openbeam_endpoint.folder import Folder
@@ -172,3 +174,38 @@ def test_links_that_others_planted_are_not_followed(tmp_path: Path, root: Path, 
         assert not (root / "ada" / "task").is_symlink()
         assert names(root / "ada") == ["task"]
     assert names(elsewhere) == []
+
+
+# ---------------------------------------------------------------------------------------------------- credentials
+def test_a_credential_is_sealed_here_opened_there_and_seen_by_nobody(
+    site: Site, lab: Folder, function: str, student: str
+) -> None:
+    secret = "a-token-that-nobody-else-may-see"
+    (site.home / "token").write_text(secret)
+    own = {"OPENBEAM_TOKEN": student}
+    line = ["openbeam", "credentials", "add", "eos", "--endpoint", "lab", "--kind", "token"]
+    line += ["--to", "root://eos.example.org//eos/user/e/eve", "--file", str(site.home / "token")]
+    site = replace(site, environment=site.environment | own)
+    wrong = site.run(*line, "--key", "x" * 43)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "not the one that you expect" in wrong.stderr.replace("\n", " ")
+    shown = json.loads(site.run("openbeam-endpoint", "status", "lab", "--json").stdout)
+    added = site.run(*line, "--key", shown["key_id"])
+    assert added.returncode == 0, added.stderr
+    with site.client(student) as eve:
+        assert lab.sealing_key().kid == shown["key_id"]
+        (known,) = eve.credentials()
+        assert (known.name, known.endpoint, known.good) == ("eos", "lab", True)
+        task_id = eve.run(8, function_id=function, endpoint_id="lab", outputs_to="eos")
+        # It was opened there: the server that is in the seal is none of those that the owner allows.
+        with pytest.raises(OutputNotStored, match=r"does not send files to eos\.example\.org"):
+            eve.get_result(task_id)
+        with site.client() as operator:
+            assert operator.credentials() == []
+        assert site.run("openbeam", "credentials", "remove", "eos").returncode == 0
+        assert eve.credentials() == []
+        with pytest.raises(UnknownCredential):
+            eve.run(8, function_id=function, endpoint_id="lab", outputs_to="eos")
+    (site.home / "token").unlink()
+    holding = [path for path in site.home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert holding == []

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from openbeam.checks import checked
 from openbeam.classes import ClassCalls
+from openbeam.credentials import CredentialCalls
 from openbeam.datasets import DatasetCalls
 from openbeam.endpoints import EndpointCalls
 from openbeam.errors import ServiceTrouble
@@ -32,7 +33,9 @@ __all__ = ["Client"]
 _HEALTH_PAUSE = 0.2
 
 
-class Client(RunCalls, TaskCalls, FunctionCalls, DatasetCalls, EndpointCalls, HostCalls, ClassCalls, TokenCalls):
+class Client(
+    RunCalls, TaskCalls, FunctionCalls, DatasetCalls, EndpointCalls, HostCalls, ClassCalls, TokenCalls, CredentialCalls
+):
     """A person's way to one service. What is asked about one thing is in a class of its own: ``RunCalls``, ….
 
     Parameters

@@ -25,7 +25,7 @@ from typing import Any, Final
 import structlog
 from openbeam import __version__
 from openbeam.errors import OpenbeamError
-from openbeam.models import EndpointStatus, EnvironmentReport, Isolation
+from openbeam.models import EndpointStatus, EnvironmentReport, Isolation, SealingKey
 from openbeam_datasets.files import FileCache
 from openbeam_datasets.locate import ServiceFiles
 
@@ -43,7 +43,7 @@ from openbeam_endpoint.diary import Diary
 from openbeam_endpoint.engines import Engine, choose_isolation
 from openbeam_endpoint.exits import exit_status
 from openbeam_endpoint.folder import Folder
-from openbeam_endpoint.identity import Tokens
+from openbeam_endpoint.identity import Tokens, public_jwk
 from openbeam_endpoint.keeper import Keeper
 from openbeam_endpoint.packages import environment_digest, environment_packages
 from openbeam_endpoint.stageout.desk import Desk
@@ -113,7 +113,9 @@ class Agent:
             shared=config.warm_tenant or identity.owner_id if config.site else None,
             allowed=AllowList(config.functions),
             # Nodes do not reach the socket that outputs go through.
-            desk=None if config.site else Desk(config, folder.outgoing, self._link),
+            desk=None
+            if config.site
+            else Desk(config, folder.outgoing, self._link, identity.endpoint_id, folder.sealing_key()),
         )
         self._leasing = Leasing(self._link, leases, self._dispatcher, status)
 
@@ -137,7 +139,7 @@ class Agent:
         # An engine takes seconds to start, and a service that starts at the same time takes some too.
         await _together(asyncio.FIRST_EXCEPTION, patiently()(self._link.sign_in), self._tenants.warm_up())
         self._diary.ready()
-        await self._tell_environment()
+        await self._tell()
         log.info("ready", workers=self._workers, isolation=self._isolation.value, service=self._config.url)
         await _together(
             asyncio.FIRST_COMPLETED,
@@ -168,13 +170,15 @@ class Agent:
             if self._newest and (blocks := self._newest.blocks):
                 self._diary.blocks(str(blocks), blocks.trouble)
 
-    async def _tell_environment(self) -> None:
+    async def _tell(self) -> None:
         report = EnvironmentReport(digest=environment_digest(), packages=environment_packages()[:_MOST_PACKAGES])
         try:
             await self._link.tell_environment(report)
+            if not self._config.site:
+                await self._link.tell_sealing_key(SealingKey(key=public_jwk(self._folder.sealing_key())))
         except OpenbeamError as error:
-            # People can read it somewhere else; work does not wait for it.
-            log.warning("the service was not told what is installed here", reason=error.message)
+            # It is told again at the next start; work does not wait for it.
+            log.warning("the service was not told what is installed here, and the key", reason=error.message)
 
     async def _end(self) -> None:
         self._dispatcher.give_back()

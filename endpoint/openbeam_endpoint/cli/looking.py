@@ -125,6 +125,7 @@ def _facts(found: Status) -> list[tuple[str, object]]:
         ("service", f"{found.url} {found.service}" if found.url else None),
         ("owner", found.owner),
         ("id", found.endpoint_id),
+        ("sealing key", found.key_id),
         ("version", found.version),
         ("settings", found.config),
         ("log", found.log),

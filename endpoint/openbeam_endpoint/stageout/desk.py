@@ -1,4 +1,7 @@
-"""Where the outputs of a task go, and whether: the part of stage-out that the dispatcher sees."""
+"""Where the outputs of a task go, and whether: the part of stage-out that the dispatcher sees.
+
+A task that names a credential sends its files where that says; any other, to the owner's folder, if there is one.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ import asyncio
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
+from joserfc.jwk import ECKey
 from openbeam.errors import OutputNotStored, Refused
 from openbeam.models import LeasedTask, OutputFile, OutputGrant, OutputRequest, TaskKind
 
 from openbeam_endpoint.agent.held import Held
 from openbeam_endpoint.agent.link import Link, patiently
 from openbeam_endpoint.config import Config
-from openbeam_endpoint.stageout import shared
+from openbeam_endpoint.stageout import shared, xrootd
 from openbeam_endpoint.stageout.intake import Intake, Received
+from openbeam_endpoint.stageout.sealed import opened
 
 __all__ = ["Desk"]
 
@@ -23,6 +29,7 @@ log = structlog.get_logger()
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _GB: Final = 1e9
+_XROOTD_PORT: Final = 1094
 
 
 class _Progress:
@@ -43,16 +50,18 @@ class _Progress:
 
 
 class Desk:
-    """Takes what tasks hand over, and brings it to the endpoint's folder. Belongs to the event loop's thread."""
+    """Takes what tasks hand over, and brings it to its place. Belongs to the event loop's thread."""
 
-    def __init__(self, config: Config, spool: Path, link: Link) -> None:
+    def __init__(self, config: Config, spool: Path, link: Link, endpoint_id: str, key: ECKey) -> None:
         self._config = config
         self._spool = spool
         self._link = link
+        self._endpoint_id = endpoint_id
+        self._key = key
 
     def expect(self, task: LeasedTask) -> Intake | None:
         """Return what takes a task's outputs; None when there is no place for any, and the task may write none."""
-        if task.kind is not TaskKind.call or self._config.outputs is None:
+        if task.kind is not TaskKind.call or (task.outputs is None and self._config.outputs is None):
             return None
         return Intake(self._spool / task.lease_id, self._config.output_bytes)
 
@@ -90,8 +99,22 @@ class Desk:
     async def _store(
         self, held: Held, grant: OutputGrant, files: list[Received], progress: _Progress
     ) -> tuple[OutputFile, ...]:
+        if held.task.outputs is not None:
+            return await self._send_away(held, grant, files)
         names = [name for name in (grant.user, grant.user_id) if _NAME.fullmatch(name)]
         if not names or not _NAME.fullmatch(held.id) or self._config.outputs is None:
             raise OutputNotStored("The outputs were not stored: there is no place for them here.")
         root = Path(self._config.outputs)
         return await asyncio.to_thread(shared.keep, files, root, names[0], held.id, progress.add)
+
+    async def _send_away(self, held: Held, grant: OutputGrant, files: list[Received]) -> tuple[OutputFile, ...]:
+        name = held.task.outputs or ""
+        secret = opened(self._key, grant.sealed or "", endpoint_id=self._endpoint_id, user_id=grant.user_id, name=name)
+        server = urlsplit(secret.destination)
+        known = {server.netloc, server.hostname} if server.port in {None, _XROOTD_PORT} else {server.netloc}
+        if known.isdisjoint(self._config.output_hosts):
+            raise OutputNotStored(
+                f"This endpoint does not send files to {server.netloc}. Ask its owner to add it to output_hosts.",
+                uri=secret.destination,
+            )
+        return await xrootd.send(files, secret, held.id)

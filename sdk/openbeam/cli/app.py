@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, endpoints, functions, hosts, identity, running, tokens, work
+from openbeam.cli import classes, credentials, endpoints, functions, hosts, identity, running, tokens, work
 from openbeam.cli.audit import audit
 from openbeam.cli.quota import quota
 from openbeam.cli.screen import diagnostics, fail, plain, rows
@@ -36,6 +36,7 @@ app = typer.Typer(
 datasets_app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(classes.app, name="classes")
+app.add_typer(credentials.app, name="credentials")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(functions.app, name="functions")
 app.add_typer(hosts.app, name="hosts")

@@ -116,6 +116,7 @@ from openbeam.models.leases import (
 )
 from openbeam.models.outputs import (
     MAX_OUTPUT_FILES,
+    MAX_SECRET,
     Credential,
     CredentialKind,
     CredentialSpec,
@@ -162,6 +163,7 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PAYLOAD",
     "MAX_RESULT",
+    "MAX_SECRET",
     "MAX_SOURCE",
     "MAX_WAIT",
     "SPARE_ENGINES",
