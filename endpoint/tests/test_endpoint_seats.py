@@ -47,9 +47,10 @@ class Keeper:
 
     def close(self) -> None:
         self._closed = True
-        assert self.process is not None
-        self.process.kill()
-        self._thread.join()
+        while self._thread.is_alive():  # it may be about to start one more
+            assert self.process is not None
+            self.process.kill()
+            self._thread.join(0.1)
 
 
 @pytest.fixture(scope="module")
