@@ -11,8 +11,9 @@ import pytest
 from endpoint_kit import BIN, Site, until
 from joserfc.jwk import ECKey
 from openbeam import Client
+from openbeam.cli.app import run_app
 from openbeam.errors import InvalidInput
-from openbeam.models import HostLimits, ManagedOrder, ManagedSize, ManagedWish
+from openbeam.models import HostLimits, ManagedOrder, ManagedSize, ManagedState, ManagedWish
 from openbeam_endpoint.host import spec
 from openbeam_endpoint.host.config import HostConfig, load
 from openbeam_endpoint.host.folder import HostFolder
@@ -69,8 +70,43 @@ def test_a_mistake_in_the_settings_names_its_line(rack: HostFolder) -> None:
         load(wrong)
 
 
+def test_an_administrator_says_what_shall_run(
+    site: Site,
+    rack: HostFolder,
+    operator: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("OPENBEAM_HOME", "OPENBEAM_URL"):
+        monkeypatch.setenv(name, site.environment[name])
+
+    def openbeam(*words: str, code: int = 0) -> str:
+        assert run_app(["hosts", *words]) == code
+        said = capsys.readouterr()
+        return said.err if code else said.out
+
+    size = ("--workers", "1", "--engines", "1")
+    said = openbeam("add", "rack", "lab", "--image", "openbeam/hep:1", "--memory", "1.5G", *size)
+    assert said.startswith("lab\twaiting\toffline")
+    made = operator.managed("rack", "lab")
+    assert (made.memory, made.workers, made.engines, made.total) == (3 * GIB // 2, 1, 1, 3 * GIB)
+    openbeam("change", "rack", "lab", "--image", "openbeam/hep:2", "--environment", "hep-2")
+    openbeam("stop", "rack", "lab")
+    stopped = operator.managed("rack", "lab")
+    assert (stopped.image, stopped.environment, stopped.wanted) == ("openbeam/hep:2", "hep-2", ManagedWish.stopped)
+    openbeam("start", "rack", "lab")
+    openbeam("restart", "rack", "lab")
+    assert operator.managed("rack", "lab").generation == made.generation + 4
+    assert openbeam("logs", "rack", "lab") == ""
+    assert "openbeam/hep:2" in openbeam("show", "rack")
+    assert openbeam().split("\t")[0] == rack.name
+    assert "4G" in openbeam("add", "rack", "other", "--image", "i", "--memory", "lots", code=2)
+    openbeam("remove", "rack", "lab")
+    assert operator.managed("rack", "lab").state is ManagedState.removing
+    assert "Remove them and wait" in openbeam("delete", "rack", code=1)
+
+
 def test_a_host_without_an_engine_says_so_and_goes_on(site: Site, rack: HostFolder, operator: Client) -> None:
-    operator.add_managed("rack", "lab", "openbeam/environment-hep", memory=GIB, engines=1, workers=1)
     agent = subprocess.Popen(
         [str(BIN / "openbeam-endpoint"), "host", "start", "rack"], env=site.environment, stderr=subprocess.DEVNULL
     )

@@ -124,6 +124,9 @@ class HostAgent:
         try:
             there, changed = self._carrier.carry_out(orders)
             self._note_trouble("")
+        except (NotSignedIn, NotAllowed) as error:
+            self._refused = error
+            return
         except OpenbeamError as error:
             self._note_trouble(error.message)
         if changed or time.monotonic() > self._reported + _REPORT_SECONDS:
