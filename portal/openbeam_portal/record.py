@@ -11,9 +11,9 @@ from openbeam.models import Dataset
 from openbeam_portal.markdown import plain
 from openbeam_portal.words import en as words
 
-__all__ = ["show", "size_text"]
+__all__ = ["doi_link", "show", "size_text"]
 
-_DOI: Final = re.compile(r"^10\.[0-9]{4,9}/[A-Za-z0-9._;/:-]+$")
+_DOI: Final = re.compile(r"^10\.[0-9]{4,9}/[A-Za-z0-9._;/:-]+\Z")
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND: Final = 1000
 
@@ -46,17 +46,14 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         words.EVENTS: f"{dataset.events:,}" if dataset.events is not None else "",
         words.FILES: words.FILES_VALUE.format(files=len(dataset.files), size=size),
         words.RECORD: f"[opendata.cern.ch/record/{dataset.recid}]({record})" if dataset.recid else "",
-        "DOI": _doi(dataset),
+        "DOI": doi_link(dataset.doi) if dataset.doi else words.NO_DOI if dataset.local else "",
         words.LICENCE: plain(dataset.license),
     }
 
 
-def _doi(dataset: Dataset) -> str:
-    if dataset.doi:
-        return (
-            f"[{plain(dataset.doi)}](https://doi.org/{dataset.doi})" if _DOI.match(dataset.doi) else plain(dataset.doi)
-        )
-    return words.NO_DOI if dataset.local else ""
+def doi_link(doi: str) -> str:
+    """Return a DOI as a link to what it names; what has not the form of one is text like any other."""
+    return f"[{plain(doi)}](https://doi.org/{doi})" if _DOI.match(doi) else plain(doi)
 
 
 def size_text(size: float) -> str:

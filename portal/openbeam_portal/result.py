@@ -19,6 +19,7 @@ from openbeam_portal.figure.picture import Picture
 from openbeam_portal.figure.press import PressBusy, PressFailed, press
 from openbeam_portal.figure.table import csv_of
 from openbeam_portal.markdown import plain
+from openbeam_portal.record import doi_link
 from openbeam_portal.words import en as words
 
 __all__ = ["keep", "show"]
@@ -234,7 +235,7 @@ def _provenance(run: Run, dataset: Dataset | None) -> None:
     facts = {
         words.FUNCTION: f"{plain(made.function)} (SHA-256 `{made.sha256[:12]}`)",
         words.DATASET: plain(dataset.title if dataset else made.dataset),
-        "DOI": f"[{plain(made.doi)}](https://doi.org/{made.doi})" if made.doi else words.NO_DOI,
+        "DOI": doi_link(made.doi) if made.doi else words.NO_DOI,
         words.PARAMETERS: ", ".join(f"{plain(name)} = {plain(str(value))}" for name, value in made.params.items()),
         words.EVENTS: run.account.sentence(),
         words.MACHINE: plain(", ".join(run.account.endpoints) or made.endpoint),

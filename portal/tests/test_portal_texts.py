@@ -13,7 +13,7 @@ from openbeam_portal.figure.marks import marks_of
 from openbeam_portal.figure.table import csv_of
 from openbeam_portal.lesson import blocks_of, choose
 from openbeam_portal.markdown import plain, tame
-from openbeam_portal.record import size_text
+from openbeam_portal.record import doi_link, size_text
 
 
 def test_answers_are_folded_under_their_question() -> None:
@@ -53,6 +53,12 @@ def test_pictures_become_links_but_not_in_code() -> None:
 
 def test_plain_text_has_no_markdown_left() -> None:
     assert plain("a *b* [c](d)\n:red[e] $f$") == r"a \*b\* \[c\]\(d\) \:red\[e\] \$f\$"
+
+
+def test_a_doi_is_a_link_and_nothing_else_is() -> None:
+    assert doi_link("10.7483/OPENDATA.CMS.X") == r"[10\.7483/OPENDATA\.CMS\.X](https://doi.org/10.7483/OPENDATA.CMS.X)"
+    for strange in ("10.7483/x) [win](http://elsewhere.example", "10.7483/x\n", "javascript:alert(1)", "10.1/x"):
+        assert "](" not in doi_link(strange)
 
 
 def numbers(text: str) -> list[list[str]]:

@@ -6,22 +6,18 @@ import os
 import sys
 import warnings
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, credentials, endpoints, functions, hosts, identity, running, tokens, work
+from openbeam.cli import classes, credentials, datasets, endpoints, functions, hosts, identity, running, tokens, work
 from openbeam.cli.audit import audit
 from openbeam.cli.quota import quota
-from openbeam.cli.screen import diagnostics, fail, plain, rows
+from openbeam.cli.screen import fail, plain
 from openbeam.client import Client
 from openbeam.errors import OpenbeamError
-from openbeam.models import Layout
 from openbeam.states import RunState
 
 __all__ = ["app", "run_app"]
@@ -33,8 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-datasets_app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
-app.add_typer(datasets_app, name="datasets")
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(classes.app, name="classes")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(endpoints.app, name="endpoints")
@@ -59,66 +54,8 @@ def _root(
         typer.echo(context.get_help())
 
 
-for command in (identity.login, identity.logout, identity.whoami):
+for command in (identity.login, identity.logout, identity.whoami, audit, quota):
     app.command()(command)
-
-
-app.command()(audit)
-app.command()(quota)
-
-
-@datasets_app.callback()
-def datasets(context: typer.Context) -> None:
-    """List the datasets that you may use."""
-    if context.invoked_subcommand:
-        return
-    with Client() as client:
-        found = client.datasets()
-    rows(
-        ["Dataset", "Title", "Experiment", "Events", "Size", "From"],
-        [
-            [
-                d.name,
-                d.title,
-                d.experiment,
-                "" if d.events is None else f"{d.events:,}",
-                decimal(sum(file.size for file in d.files)),
-                "local file" if d.local else f"doi:{d.doi}" if d.doi else "",
-            ]
-            for d in found
-        ],
-        nothing="No datasets yet.",
-    )
-
-
-@datasets_app.command()
-def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A ROOT file.")],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What to call the dataset.")],
-    tree: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its tree.  [default: as in --like, or Events]")
-    ] = None,
-    layout: Annotated[Layout | None, typer.Option(help="How its columns become events.")] = None,
-    like: Annotated[str | None, typer.Option(metavar="DATASET", help="A dataset with the same columns.")] = None,
-    title: Annotated[str | None, typer.Option(metavar="TEXT", help="One line that says what it is.")] = None,
-) -> None:
-    """Add a file of your own as a dataset."""
-    console = diagnostics()
-    columns = (TextColumn("sending"), BarColumn(), DownloadColumn())
-    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with Client() as client, progress:
-        task = progress.add_task("", total=None)
-        dataset = client.add_local_file(
-            file,
-            name,
-            tree=tree,
-            layout=layout,
-            like=like,
-            title=title,
-            on_progress=lambda sent, size: progress.update(task, completed=sent, total=size),
-        )
-    size = decimal(sum(entry.size for entry in dataset.files))
-    rows(["Dataset", "Size", "Checksum"], [[dataset.name, size, dataset.files[0].checksum]], nothing="")
 
 
 @app.command()
