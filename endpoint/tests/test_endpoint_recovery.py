@@ -13,19 +13,18 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from endpoint_lab import call, soon
+from endpoint_lab import WORKS, call, soon
 from openbeam.models import CallResult, Isolation
 from openbeam_endpoint.agent.supply import Supply
 from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
-from openbeam_endpoint.sandbox import bubblewrap
 
 pytestmark = pytest.mark.xdist_group("engine")
 
@@ -47,9 +46,9 @@ HARM = {
 class House:
     """The part of an agent that has engines, in a thread of its own as an agent's event loop is."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, isolation: Isolation) -> None:
         numbers = itertools.count()
-        self.isolation = Isolation.bubblewrap
+        self.isolation = isolation
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
@@ -123,18 +122,35 @@ class Pending:
         return self.future.result(90)
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    if not bubblewrap.works():
-        pytest.skip("bubblewrap does not work here: user namespaces are forbidden")
+@contextmanager
+def open_house(data: Path, isolation: Isolation) -> Iterator[House]:
+    works, otherwise = WORKS[isolation]
+    if not works():
+        pytest.skip(otherwise)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("openbeam_endpoint.agent.supply._CALM_SECONDS", 0.0)
         patch.setattr("openbeam_endpoint.agent.tenants._LOOK_SECONDS", 0.2)
         patch.setattr("openbeam_endpoint.agent.supply._LOOK_SECONDS", 0.2)
-        house = House(tmp_path_factory.mktemp("files"))
-        house.do(house.tenants.warm_up())
+        with closing(House(data, isolation)) as house:
+            house.do(house.tenants.warm_up())
+            yield house
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("files"), Isolation.bubblewrap) as house:
         yield house
-        house.close()
+
+
+@pytest.fixture(scope="module", params=[Isolation.bubblewrap, Isolation.docker], ids=str)
+def walled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Return a house of every isolation with walls."""
+    if request.param is Isolation.bubblewrap:
+        yield request.getfixturevalue("house")
+        return
+    request.getfixturevalue("docker_engine")
+    with open_house(tmp_path_factory.mktemp("files"), request.param) as house:
+        yield house
 
 
 def processes(engine: Engine) -> list[psutil.Process]:
@@ -220,15 +236,16 @@ def test_when_a_worker_is_killed_what_the_other_one_has_may_end_and_the_next_tas
     assert soon(lambda: not alive(family), 10), alive(family)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.system) for name in HARM])
-def test_whatever_a_task_does_the_next_one_runs(house: House, name: str) -> None:
-    house.await_spare()
-    problem = house.ask(HARM[name], timeout=1.0 if name == "endless loop" else 30.0).problem
+@pytest.mark.system
+@pytest.mark.parametrize("name", HARM)
+def test_whatever_a_task_does_the_next_one_runs(walled: House, name: str) -> None:
+    walled.await_spare()
+    problem = walled.ask(HARM[name], timeout=1.0 if name == "endless loop" else 30.0).problem
     ended = time.monotonic()
     assert problem is not None
-    reply = house.next_task()
+    reply = walled.next_task()
     seconds = time.monotonic() - ended
-    print(f"next task after {seconds:.2f} s: {name} ({problem.kind}: {problem.message[:80]})")
+    print(f"next task after {seconds:.2f} s: {name}, {walled.isolation} ({problem.kind}: {problem.message[:80]})")
     assert value(reply) == 1
     assert seconds < CAP
 

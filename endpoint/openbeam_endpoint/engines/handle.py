@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 _SILENCE: Final = 4.0
 """Seconds without a beat before an engine counts as dead."""
+_LONGEST_LOOK: Final = 1.0
 _CANARY_SECONDS: Final = 60.0
 """An engine that did nothing for so long is asked for a sign that its workers work."""
 _GRACE_ELSEWHERE: Final = 90.0
@@ -76,7 +77,7 @@ class Engine:
         self._leaves = ""
         self._sick = ""
         self._canaries = 0
-        self._beat = 0.0
+        self._silent = 0.0
         self.worn = False
         """Whether a task had to be stopped by force: it works, and another one is the safer place for what comes."""
 
@@ -114,13 +115,12 @@ class Engine:
             When that does not succeed within ``timeout`` seconds. ``details``: ``log``, what the sandbox wrote.
 
         """
-        began = self._beat = time.monotonic()
+        began = time.monotonic()
         try:
             line = self._line = self._launch.connect(timeout)
         except EngineFault:
             self._end("The engine did not start.")
             raise
-        self._beat = time.monotonic()
         self._runs.open()
         self._thread = threading.Thread(target=self._listen, args=(line,), name=f"engine-{self.name}", daemon=True)
         self._thread.start()
@@ -191,18 +191,20 @@ class Engine:
             self._end(reason)
 
     def _serve(self, line: Line) -> None:
-        looked = 0.0
+        looked = time.monotonic()
         while not self._closed:
             for head, body in line.hear():
                 self._hear(head, body)
-            if time.monotonic() > looked + LOOK:
-                looked = time.monotonic()
-                self._check()
+            passed = time.monotonic() - looked
+            if passed >= LOOK:
+                looked += passed
+                # When the whole machine stood still, or only this thread did, the engine is not to blame.
+                self._check(min(passed, _LONGEST_LOOK))
 
     def _hear(self, head: Head, body: bytes) -> None:
         match head:
             case Beat():
-                self._beat = time.monotonic()
+                self._silent = 0.0
             case Running(task=number):
                 self._runs.start(number)
             case Done(task=number):
@@ -220,15 +222,16 @@ class Engine:
             case Fault(message=message):
                 raise EngineFault(message)
 
-    def _check(self) -> None:
+    def _check(self, passed: float) -> None:
         """Raise ``EngineFault`` when the engine lives and does not work: from here it is all the same."""
-        if time.monotonic() > self._beat + _SILENCE:
+        self._silent += passed
+        if self._silent > _SILENCE:
             raise EngineFault("The engine gives no sign of life.")
         if self._sick:
             raise EngineFault(f"The engine does not do what it is asked: {self._sick}")
         if self._leaves and not self._runs:
             raise EngineFault(self._leaves)
-        self._runs.check()
+        self._runs.check(passed)
         # Elsewhere, workers that nobody needs are given back, and none is asked for only to be asked.
         if self._runs.idle_seconds() > _CANARY_SECONDS and self._site is None:
             self._canaries += 1

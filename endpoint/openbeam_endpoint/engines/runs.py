@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -19,7 +19,7 @@ __all__ = ["EngineReply", "Run", "Runs", "problem", "reply"]
 
 log = structlog.get_logger()
 
-_STANDSTILL: Final = 10.0
+_STANDSTILL: Final = 5.0
 """Seconds that a task may wait while a worker is free."""
 _GRACE: Final = 10.0
 """Seconds over a task's limit before the engine counts as unable to stop it."""
@@ -46,7 +46,6 @@ class Run:
     timeout: float
     on_done: Callable[[EngineReply], None]
     on_running: Callable[[], None] | None
-    taken: float = field(default_factory=time.monotonic)
     started: float | None = None
 
     def start(self) -> None:
@@ -79,6 +78,7 @@ class Runs:
         self._numbers = itertools.count(1)
         self._runs: dict[str, Run] = {}
         self._progress = 0.0
+        self._stalled = 0.0
         self._ended = False
         self.is_open = False
         """Whether more are taken."""
@@ -112,13 +112,13 @@ class Runs:
 
     def start(self, number: str) -> None:
         """Note that a worker has begun with a task. It may be told twice, or not know the task any more."""
-        self._progress = time.monotonic()
+        self._note_progress()
         if run := self._runs.get(number):
             run.start()
 
     def settle(self, number: str, reply: EngineReply) -> None:
         """Answer a task, unless it was answered before."""
-        self._progress = time.monotonic()
+        self._note_progress()
         with self._lock:
             run = self._runs.pop(number, None)
         if run is not None:
@@ -136,8 +136,13 @@ class Runs:
             runs, self._runs = list(self._runs.values()), {}
         return runs
 
-    def check(self) -> None:
+    def _note_progress(self) -> None:
+        self._progress, self._stalled = time.monotonic(), 0.0
+
+    def check(self, passed: float) -> None:
         """Say whether the engine starts its tasks, and stops them at their limit.
+
+        ``passed`` are the seconds since it was asked last.
 
         Raises
         ------
@@ -150,7 +155,8 @@ class Runs:
             runs = dict(self._runs)
         waiting = [run for run in runs.values() if run.started is None]
         stuck = waiting and len(runs) - len(waiting) < self._workers
-        if stuck and now > max(self._progress, min(run.taken for run in waiting)) + self._standstill:
+        self._stalled = self._stalled + passed if stuck else 0.0
+        if self._stalled > self._standstill:
             raise EngineFault("The engine starts no tasks any more.")
         for number, run in runs.items():
             if run.started is not None and now > run.started + run.timeout + self._grace:
