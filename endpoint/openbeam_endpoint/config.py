@@ -157,6 +157,16 @@ class Config(Model):
         return self.site is not None and bool(self.functions)
 
     @property
+    def stays_warm(self) -> bool:
+        """Whether an engine is kept without work. At a site, that is Parsl's executor, and no block."""
+        return self.site is not None or self.provider.min_blocks > 0
+
+    @property
+    def spares(self) -> int:
+        """Engines to have ready for nobody. At a site, one engine serves everybody."""
+        return self.spare_engines if self.stays_warm and self.site is None else 0
+
+    @property
     def slots(self) -> int:
         """Tasks at once: workers of one engine here, or of all blocks that there may be."""
         return self.site.slots if self.site else self.workers or len(os.sched_getaffinity(0))

@@ -83,6 +83,7 @@ class House:
     """The middle of an agent: everything between its two ends."""
 
     def __init__(self, cache: FileCache, *, idle_seconds: float = 60, spares: int = 0, **options: Any) -> None:
+        stays_warm = options.pop("stays_warm", True)
         self.engines: list[Obedient] = []
         self.starts = True
         self.link = CountingLink()
@@ -90,7 +91,7 @@ class House:
         self.outbox = Outbox(self.link, self.leases)  # type: ignore[arg-type]
         self.troubles: list[str] = []
         supply = Supply(self.make, spares=spares, on_trouble=self.troubles.append)  # type: ignore[arg-type]
-        self.tenants = Tenants(supply, warm="me", most=2, idle_seconds=idle_seconds)
+        self.tenants = Tenants(supply, warm="me", most=2, idle_seconds=idle_seconds, stays_warm=stays_warm)
         self.dispatcher = Dispatcher(self.leases, Keeper(cache), self.tenants, self.outbox, **options)
 
     def make(self) -> Obedient:
@@ -287,6 +288,25 @@ def test_an_engine_that_does_not_start_asks_for_a_retry(run: Run) -> None:
     (outcome,) = house.link.outcomes
     assert outcome.problem is not None
     assert (outcome.problem.message, outcome.problem.retry) == ("It does not start.", True)
+
+
+def test_where_none_is_kept_all_engines_go_and_the_next_task_has_another(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openbeam_endpoint.agent.tenants._LOOK_SECONDS", 0.02)
+
+    async def what(house: House) -> None:
+        loops = [asyncio.create_task(loop()) for loop in (house.tenants.watch, house.tenants.keep_warm)]
+        await house.tenants.warm_up()
+        await becomes(lambda: house.engines[0].closed)
+        house.dispatcher.take(task("a", "a"))
+        (await house.has("a")).answer("a")
+        await becomes(lambda: [engine.closed for engine in house.engines] == [True, True])
+        for loop in loops:
+            loop.cancel()
+
+    (outcome,) = run(what, idle_seconds=0.1, stays_warm=False).link.outcomes
+    assert outcome.problem is None
 
 
 def test_the_warm_engine_comes_back_and_idle_ones_go(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

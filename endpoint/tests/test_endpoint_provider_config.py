@@ -145,6 +145,14 @@ def test_a_site_has_as_many_slots_as_all_its_blocks() -> None:
     assert Config(name="lab").slots == len(os.sched_getaffinity(0))
 
 
+def test_an_engine_of_this_machine_is_kept_unless_it_is_said_otherwise() -> None:
+    kept, not_kept = (make({"name": "lab", "provider": {"kind": "local", "min_blocks": each}}) for each in (1, 0))
+    assert (kept.stays_warm, kept.spares) == (True, kept.spare_engines)
+    assert (not_kept.stays_warm, not_kept.spares) == (False, 0)
+    site = make({"name": "lab", "provider": {"kind": "slurm", "min_blocks": 0}})
+    assert (site.stays_warm, site.spares) == (True, 0)
+
+
 def test_others_functions_run_at_a_site_when_they_are_listed_and_only_then() -> None:
     site = {"kind": "slurm"}
     assert not make({"name": "lab", "provider": site}).lists_for_others

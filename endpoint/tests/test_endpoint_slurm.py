@@ -126,7 +126,8 @@ def test_jobs_end_with_an_agent_that_is_killed(
     began = time.monotonic()
     until(lambda: not slurm.jobs(), 20)
     print(f"no jobs {time.monotonic() - began:.1f} s after the agent was killed")
-    # The next agent completes what that one began.
+    # The next agent completes what that one began, now with srun on the nodes.
+    assert site.run("openbeam-endpoint", "configure", "lab", "--set", "launcher=srun").returncode == 0
     with site.agent(**slurm.environment):
         check(run.wait(90))
         began = time.monotonic()

@@ -98,8 +98,9 @@ class Agent:
         self._outbox = Outbox(self._link, leases)
         self._keeper = Keeper(cache)
         self._tenants = Tenants(
-            Supply(self._engine, spares=0 if config.site else config.spare_engines, on_trouble=diary.trouble),
+            Supply(self._engine, spares=config.spares, on_trouble=diary.trouble),
             warm=config.warm_tenant or identity.owner_id,
+            stays_warm=config.stays_warm,
             most=config.max_engines,
             idle_seconds=config.engine_idle_seconds,
         )

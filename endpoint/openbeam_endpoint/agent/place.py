@@ -174,7 +174,7 @@ class Place:
                 return True
         return False
 
-    def retire_idle(self, seconds: float, *, keep: str) -> None:
+    def retire_idle(self, seconds: float, *, keep: str | None) -> None:
         """End engines without users for so long, but not the one of the tenant ``keep``."""
         for engine in list(self._engines.values()):
             if engine.tenant != keep and not engine.users and time.monotonic() - engine.used >= seconds:

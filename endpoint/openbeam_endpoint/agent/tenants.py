@@ -40,12 +40,15 @@ class Tenants:
         Engines at once, spare ones not counted.
     idle_seconds
         How long another tenant's engine is kept without work.
+    stays_warm
+        Whether the warm tenant's is kept for ever. Otherwise it is started once, which shows that it can be.
 
     """
 
-    def __init__(self, supply: Supply, *, warm: str, most: int, idle_seconds: float) -> None:
+    def __init__(self, supply: Supply, *, warm: str, most: int, idle_seconds: float, stays_warm: bool = True) -> None:
         self._supply = supply
         self._warm = warm
+        self._stays_warm = stays_warm
         self._idle_seconds = idle_seconds
         self._others = Place(max(1, most - 1), self._start, supply.end)
         self._warm_place = Place(1, self._start, supply.end) if most > 1 else self._others
@@ -77,7 +80,7 @@ class Tenants:
         """Start the warm tenant's engine again whenever it is gone, for ever."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._warm_place.lacks(self._warm):
+            if self._stays_warm and self._warm_place.lacks(self._warm):
                 try:
                     await self.warm_up()
                 except OpenbeamError as error:
@@ -90,7 +93,7 @@ class Tenants:
             await asyncio.sleep(_LOOK_SECONDS)
             for place in self._places:
                 place.retire_unhealthy()
-                place.retire_idle(self._idle_seconds, keep=self._warm)
+                place.retire_idle(self._idle_seconds, keep=self._warm if self._stays_warm else None)
             if self._supply.has_spare:
                 any(place.part_with_worn() for place in self._places)
 

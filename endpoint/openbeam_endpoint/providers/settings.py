@@ -47,6 +47,11 @@ class Local(_Table):
     """One machine: an engine an author, behind the walls that ``isolation`` names."""
 
     kind: Literal["local"] = Field(default="local", description=_KIND)
+    min_blocks: Literal[0, 1] = Field(
+        default=1,
+        description="1 keeps the owner's engine ready, and spare ones. 0 ends every engine after engine_idle_seconds\n"
+        "without work; the first task after that waits some seconds for one.",
+    )
 
 
 class Site(_Table):
