@@ -17,15 +17,12 @@ pytestmark = pytest.mark.opendata
 
 @dataclass(frozen=True)
 class Victim:
-    """A process of the started stack: one of the programs, or one of those below the agent."""
+    """A process of the started stack: one of the programs, or one of those of the engine at work."""
 
     words: str
     """Of its command line."""
     place: int | None = None
-    """Among those of the oldest engine that have the words, the oldest first: the newest engine is a spare one.
-
-    None for a program that supervisord starts again.
-    """
+    """0 is the engine, then come those in it that have the words, by age; None: a program that is started again."""
     retries: int = 1
     """At least so many tasks were lost with it."""
 
@@ -33,16 +30,21 @@ class Victim:
         """Return the process."""
         if self.place is None:
             return stack.program(self.words)
-        engines = [one for one in stack.program("openbeam-endpoint start").children() if "engine.main" in command(one)]
-        below = min(engines, key=psutil.Process.create_time).children(recursive=True)
-        found = [one for one in below if self.words in command(one) and "bwrap" not in command(one)]
-        return sorted(found, key=psutil.Process.create_time)[self.place]
+        below = _oldest_first(stack.program("openbeam-endpoint start"), "engine.main")
+        # A spare engine is younger than the one at work.
+        engine = next(one for one in below if "bwrap" not in command(one))
+        return [engine, *_oldest_first(engine, self.words)][self.place]
+
+
+def _oldest_first(above: psutil.Process, words: str) -> list[psutil.Process]:
+    found = [one for one in above.children(recursive=True) if words in command(one)]
+    return sorted(found, key=psutil.Process.create_time)
 
 
 VICTIMS = {
     "worker": Victim("multiprocessing.forkserver", -1),
-    "manager": Victim("engine.program process_worker_pool", 0),
-    "interchange": Victim("HTEX interchange", 0),
+    "manager": Victim("engine.program process_worker_pool", 1),
+    "interchange": Victim("HTEX interchange", 1),
     "engine": Victim("engine.main", 0),
     "zygote": Victim("engine.main", 1),
     "agent": Victim("openbeam-endpoint start"),
@@ -69,16 +71,17 @@ def test_a_killed_process_costs_time_and_nothing_else(
     stack: Stack, operator: Client, slow: str, truth: Truth, name: str
 ) -> None:
     victim = VICTIMS[name]
-    run = started_run(operator, slow)
-    with stack.client() as other, stack.client() as third, calls_going_on(third, "local", 120) as more:
-        watcher = Watcher(other.get_run(run.id))
-        stack.look()
-        victim.find(stack).kill()
-        killed = time.monotonic()
-        more()
-        run.wait(120)
-        done = time.monotonic() - killed
-        watcher.join(30)
+    with stack.client() as other, stack.client() as third:
+        run = started_run(operator, slow, seconds=1.5)
+        with calls_going_on(third, "local", 120) as more:
+            watcher = Watcher(other.get_run(run.id))
+            stack.look()
+            victim.find(stack).kill()
+            killed = time.monotonic()
+            more()
+            run.wait(120)
+            done = time.monotonic() - killed
+            watcher.join(30)
     calls = time.monotonic() - killed
     print(
         f"{name} killed: next chunk after {watcher.seconds_until_news(killed):.1f} s, complete after {done:.1f} s, "

@@ -6,6 +6,7 @@ gets the reference, the log gets the reference and the traceback.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -45,6 +46,10 @@ __all__ = ["CatchAll", "Problem", "answer", "register"]
 _log = structlog.get_logger("openbeam.faults")
 _TITLES: Final = {403: "Not allowed", 404: "There is no such page", 429: "Please wait", 500: "Something went wrong"}
 _MOST_FIELDS: Final = 5
+_NO_ROOM: Final = re.compile("disk is full|No space left")
+"""What SQLite and PostgreSQL say."""
+_FULL: Final = "The service's disk is full. Its administrator has to make room; what runs goes on afterwards."
+_SILENT: Final = "The database does not answer. Try again in a moment."
 
 
 class ProblemBody(BaseModel):
@@ -143,10 +148,10 @@ def _unstorable(request: Request, error: Exception) -> Response:
 
 
 def _away(request: Request, error: Exception) -> Response:
-    """Answer for a database that is away, restarting, out of connections, or that ended a transaction for another."""
+    """Answer for a database that is away, restarting, out of room or connections, or that ended a transaction."""
     problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     _log.warning("the database does not answer", route=route_of(request.scope), problem=problem)
-    return answer(request, ServiceUnavailable("The database does not answer. Try again in a moment."))
+    return answer(request, ServiceUnavailable(_FULL if _NO_ROOM.search(problem) else _SILENT))
 
 
 def register(app: FastAPI) -> None:

@@ -222,8 +222,9 @@ class Gatherer:
     def _counted(self, db: Session, run: RunRow, total: Sum) -> Tally:
         """Bring the sum up to date, and return the account of just these chunks: more may end between two looks."""
         tally = tallies(db, [run.id])[run.id]
-        for _ in range(_LOOKS):
-            total.catch_up(db, run.id, thorough=tally.is_settled)
+        for look in range(_LOOKS):
+            # What is missing at the first look may have ended, by a clock that was set back, long ago.
+            total.catch_up(db, run.id, thorough=tally.is_settled or look > 0)
             if len(total.chunks) == tally.account.chunks_done:
                 break
             tally = tallies(db, [run.id])[run.id]

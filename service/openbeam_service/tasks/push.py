@@ -83,7 +83,8 @@ class Push:
         """Yield events with tasks of these groups: those that have ended since ``last_id``, then others as they end."""
         end = asyncio.get_running_loop().time() + LONGEST_SECONDS
         mine = (visible_tasks(caller), TaskRow.group_id.in_(groups), TaskRow.state.in_(FINAL_TASK_STATES))
-        reader = _Reader(self._sessions, mine, _moment(last_id))
+        # A moment to come is of a clock that was set back since: nothing ends after it for as long as that was.
+        reader = _Reader(self._sessions, mine, min(_moment(last_id), datetime.now(UTC)))
         with self._following(groups) as follower:
             async for frame in reader.missed():
                 yield frame

@@ -50,6 +50,8 @@ MAX_LOST_LEASES: Final = 3
 IN_TRANSIT_SECONDS: Final = 2.0
 """How long a job may be between a queue and its lease, before it counts as dropped on the way."""
 
+_CLOCKS: Final = 5
+"""Seconds by which the clocks of two copies of the service may differ."""
 _FUNCTION: Final = "openbeam.task"
 _NEVER: Final = -1
 _TASK_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -298,7 +300,14 @@ class TaskQueue:
     def _lapsed(self, queue: Any) -> list[Lost]:
         registry = StartedJobRegistry(queue=queue, job_class=SafeJob, serializer=JSONSerializer)
         moment = current_timestamp()
-        entries: Any = self.connection.zrangebyscore(registry.key, 0, moment)
+        longest = moment + self._seconds
+        with self.connection.pipeline(transaction=False) as pipe:
+            pipe.zrangebyscore(registry.key, 0, moment)
+            pipe.zrangebyscore(registry.key, longest + _CLOCKS, "+inf")
+            entries, beyond = pipe.execute()
+        if beyond:
+            # The clock was set back. From now on these last as long as any lease.
+            self.connection.zadd(registry.key, dict.fromkeys(beyond, longest), xx=True)
         if not entries:
             return []
         leases = [Lease(*parse_composite_key(entry.decode())) for entry in entries]

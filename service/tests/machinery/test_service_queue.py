@@ -102,6 +102,17 @@ def test_a_lease_lapses_by_itself_and_the_task_is_back_soon(queue: TaskQueue) ->
     assert (again.task_id, queue.alive("e", [lease, again])) == (task_id, {again})
 
 
+def test_a_lease_ends_in_time_though_the_clock_was_set_back_by_a_day(queue: TaskQueue) -> None:
+    (task_id,) = _ids(1)
+    queue.enqueue("e", [task_id])
+    (lease,) = _lease(queue, "e")
+    queue.connection.zincrby("rq:wip:e", 86_400, f"{task_id}:{lease.lease_id}")
+    assert queue.sweep() == []
+    (until,) = [score for _, score in queue.connection.zrange("rq:wip:e", 0, -1, withscores=True)]
+    assert until <= time.time() + 2
+    assert queue.known("e") == {task_id}
+
+
 def test_a_task_dropped_on_the_way_comes_back(queue: TaskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = _ids(2)
     queue.enqueue("e", ids)
