@@ -22,7 +22,7 @@ from openbeam_service.identity.principal import Principal
 from openbeam_service.identity.scopes import AGENT_SCOPE
 from openbeam_service.registry.sharing import shown_classes
 
-__all__ = ["ONLINE_FOR", "count_waiting", "find", "is_online", "listed", "register", "shown"]
+__all__ = ["ONLINE_FOR", "add", "count_waiting", "find", "is_online", "listed", "own", "register", "shown"]
 
 ONLINE_FOR: Final = timedelta(seconds=15)
 """An endpoint whose agent has not called for longer is offline."""
@@ -44,6 +44,20 @@ def count_waiting(request: Request, endpoint_id: str) -> int:
     return waiting(request.app, endpoint_id)
 
 
+def own(db: Session, caller: Principal, name: str) -> EndpointRow | None:
+    """Return the caller's endpoint of a name, also one that was taken away."""
+    return db.scalar(select(EndpointRow).where(EndpointRow.owner_id == caller.user_id, EndpointRow.name == name))
+
+
+def add(db: Session, caller: Principal, name: str) -> EndpointRow:
+    """Add an endpoint of the caller's, whose agent is a client of the service without a key yet."""
+    about = {"name": name, "owner_id": caller.user_id}
+    client = OAuthClientRow(id=new_id(), **about, auth_method="private_key_jwt", scopes=[AGENT_SCOPE])
+    row = EndpointRow(id=client.id, **about, client=client)
+    db.add(row)
+    return row
+
+
 def register(db: Session, caller: Principal, spec: EndpointSpec) -> tuple[EndpointRow, bool]:
     """Add an endpoint, or give the caller's endpoint of this name its new key. Return it, and True when it is new.
 
@@ -54,19 +68,9 @@ def register(db: Session, caller: Principal, spec: EndpointSpec) -> tuple[Endpoi
 
     """
     key = public_agent_key(spec.key)
-    mine = (EndpointRow.owner_id == caller.user_id, EndpointRow.name == spec.name)
-    row = db.scalar(select(EndpointRow).where(*mine))
+    row = own(db, caller, spec.name)
     is_new = row is None or row.closed is not None
-    if row is None:
-        client = OAuthClientRow(
-            id=new_id(),
-            name=spec.name,
-            owner_id=caller.user_id,
-            auth_method="private_key_jwt",
-            scopes=[AGENT_SCOPE],
-        )
-        row = EndpointRow(id=client.id, name=spec.name, owner_id=caller.user_id, client=client)
-        db.add(row)
+    row = row or add(db, caller, spec.name)
     row.client.key = key
     row.client.active = True
     row.description = spec.description

@@ -24,15 +24,13 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from openbeam_service.audit.store import note
-from openbeam_service.database.base import new_id, now
+from openbeam_service.database.base import now
 from openbeam_service.endpoints import changes
+from openbeam_service.endpoints import store as endpoints
 from openbeam_service.endpoints.models import EndpointRow
-from openbeam_service.endpoints.store import is_online
 from openbeam_service.hosting.models import HostRow, ManagedRow
 from openbeam_service.identity.keys import public_agent_key
-from openbeam_service.identity.models import OAuthClientRow
 from openbeam_service.identity.principal import Principal
-from openbeam_service.identity.scopes import AGENT_SCOPE
 
 __all__ = ["add", "change", "find", "give_key", "keep", "orders", "remove", "restart", "shown"]
 
@@ -152,21 +150,11 @@ def _size(row: ManagedRow) -> dict[str, Any]:
 
 def _endpoint(db: Session, caller: Principal, spec: ManagedSpec) -> EndpointRow:
     """Make the endpoint, without a key yet; one of this name that was taken away is opened again."""
-    mine = (EndpointRow.owner_id == caller.user_id, EndpointRow.name == spec.name)
-    row = db.scalar(select(EndpointRow).where(*mine))
+    row = endpoints.own(db, caller, spec.name)
     if row is not None and (row.closed is None or db.get(ManagedRow, row.id) is not None):
         what = "is there already" if row.closed is None else "is being removed"
         raise Conflict(f"Your endpoint {spec.name!r} {what}. Choose another name.")
-    if row is None:
-        client = OAuthClientRow(
-            id=new_id(),
-            name=spec.name,
-            owner_id=caller.user_id,
-            auth_method="private_key_jwt",
-            scopes=[AGENT_SCOPE],
-        )
-        row = EndpointRow(id=client.id, name=spec.name, owner_id=caller.user_id, client=client)
-        db.add(row)
+    row = row or endpoints.add(db, caller, spec.name)
     row.client.active, row.client.key, row.closed = False, None, None
     row.description, row.labels = spec.description, dict(spec.labels)
     row.visibility = Visibility.public if spec.public else Visibility.private
@@ -233,7 +221,7 @@ def shown(row: ManagedRow) -> ManagedEndpoint:
         state=_state(row, seen),
         generation=row.generation,
         current=current,
-        online=is_online(row.endpoint),
+        online=endpoints.is_online(row.endpoint),
         problem=seen.problem if seen else "",
         seen=seen,
         seen_at=row.seen_at,
