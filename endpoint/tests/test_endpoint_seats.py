@@ -19,6 +19,7 @@ from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import seats
 from openbeam_endpoint.sandbox.launch import OUTLET_NAME
+from openbeam_endpoint.stageout.intake import Intake
 
 DOUBLE = "def f(x):\n    return 2 * x\n"
 WAIT = "import time\ndef f():\n    time.sleep(60)\n"
@@ -71,12 +72,17 @@ def engine(keeper: Keeper, tmp_path: Path) -> Iterator[Engine]:
     made.close()
 
 
-def run(engine: Engine, source: str, *args: object) -> EngineReply:
+def run(engine: Engine, source: str, *args: object, outputs: Intake | None = None) -> EngineReply:
     replies: list[EngineReply] = []
     done = threading.Event()
     _, asked = call(source, *args)
     parcel = pack(source.encode(), asked.model_dump_json().encode())
-    engine.submit("task", parcel, 30, lambda reply: (replies.append(reply), done.set()))  # type: ignore[func-returns-value]
+
+    def on_done(reply: EngineReply) -> None:
+        replies.append(reply)
+        done.set()
+
+    engine.submit("task", parcel, 30, on_done, outputs=outputs)
     assert done.wait(40)
     return replies[0]
 
@@ -94,6 +100,13 @@ def test_an_engine_in_a_seat_runs_tasks_and_ends_with_it(keeper: Keeper, tmp_pat
     engine.close()
     assert soon(lambda: keeper.started > first, 10)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_files_leave_a_seat_too(engine: Engine, tmp_path: Path) -> None:
+    intake = Intake(tmp_path / "outgoing", 1_000_000)
+    reply = run(engine, "def f():\n    open('outputs/a', 'w').write('beam')\n", outputs=intake)
+    assert reply.problem is None, reply.problem
+    assert [(one.name, one.path.read_bytes()) for one in intake.files] == [("a", b"beam")]
 
 
 def test_the_next_engine_has_a_seat_that_was_started_afresh(keeper: Keeper, engine: Engine) -> None:

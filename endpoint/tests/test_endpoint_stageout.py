@@ -209,3 +209,13 @@ def test_a_credential_is_sealed_here_opened_there_and_seen_by_nobody(
     (site.home / "token").unlink()
     holding = [path for path in site.home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert holding == []
+
+
+def test_a_closed_account_has_no_credentials_any_more(site: Site, lab: Folder, student: str) -> None:
+    about = {"endpoint": "lab", "destination": "root://eos.example.org//eos/user/e/eve", "kind": "sss"}
+    assert lab.configured
+    with site.client(student) as eve:
+        eve.add_credential("eos", **about, secret="word")
+        assert site.run("openbeam-service", "user", "set", "eve", "--close").returncode == 0
+        assert site.run("openbeam-service", "user", "set", "eve", "--open").returncode == 0
+        assert eve.credentials() == []
