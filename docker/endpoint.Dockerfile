@@ -24,6 +24,6 @@ WORKDIR /var/lib/openbeam
 RUN mkdir -m 700 endpoints tokens endpoints/local && mkdir endpoints/local/files && \
     for seat in 0 1 2 3; do mkdir -p seats/$seat/door; done
 # What the agent says of itself.
-HEALTHCHECK --interval=3s --timeout=5s --start-period=120s \
+HEALTHCHECK --interval=3s --timeout=15s --start-period=300s \
     CMD ["sh", "-c", "grep -qs '\"phase\":\"ready\"' endpoints/*/state.json"]
 CMD ["openbeam-endpoint", "start", "local"]

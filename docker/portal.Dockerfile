@@ -19,5 +19,5 @@ USER 10001:10001
 WORKDIR /var/lib/openbeam
 RUN mkdir -m 700 keys
 EXPOSE 8601
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s CMD ["healthy", "http://127.0.0.1:8601/_stcore/health"]
+HEALTHCHECK --interval=5s --timeout=15s --start-period=60s CMD ["healthy", "http://127.0.0.1:8601/_stcore/health"]
 CMD ["openbeam-portal"]

@@ -19,5 +19,5 @@ USER 10001:10001
 WORKDIR /var/lib/openbeam
 RUN mkdir -m 700 run tokens valkey portal
 EXPOSE 8600
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s CMD ["healthy", "http://127.0.0.1:8600/api/v1/health"]
+HEALTHCHECK --interval=5s --timeout=15s --start-period=60s CMD ["healthy", "http://127.0.0.1:8600/api/v1/health"]
 CMD ["openbeam-service", "serve"]
