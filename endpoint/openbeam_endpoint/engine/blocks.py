@@ -78,7 +78,7 @@ class _Executor(HighThroughputExecutor):  # type: ignore[misc]
         self.starts.came({manager["block_id"] for manager in managers})
         workers = sum(manager["worker_count"] for manager in managers if manager["active"] and not manager["draining"])
         pending, running = counts(status)
-        gave_up = self.starts.gave_up() and not (pending or running or workers)
+        gave_up = self.starts.gave_up(alone=not (pending or running or workers))
         self.on_news(News(pending, running, workers, self.starts.trouble, gave_up))
 
 

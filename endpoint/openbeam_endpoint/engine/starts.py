@@ -15,6 +15,7 @@ __all__ = ["Starts"]
 _MOST: Final = 3
 _FIRST_PAUSE: Final = 3.0
 _LONGEST_PAUSE: Final = 600.0
+_LONGEST_PAUSE_ALONE: Final = 12.0
 _REFUSES_SECONDS: Final = 60.0
 _LONGEST: Final = 600
 
@@ -24,7 +25,7 @@ class Starts:
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._failures = 0
+        self._failures = self._failures_alone = 0
         self._next = 0.0
         self._refuses_until = 0.0
         self._seen: set[str] = set()
@@ -54,19 +55,26 @@ class Starts:
     def came(self, blocks: set[str]) -> None:
         """Note which blocks are there: when one of them is new, all is well."""
         if blocks - self._there:
-            self._failures, self._next, self._refuses_until, self.trouble = 0, 0.0, 0.0, ""
+            self._failures = self._failures_alone = 0
+            self._next, self._refuses_until, self.trouble = 0.0, 0.0, ""
         self._there = blocks
 
-    def gave_up(self) -> bool:
-        """Say whether tasks should wait no longer, provided that no block is there or on its way."""
+    def gave_up(self, *, alone: bool) -> bool:
+        """Say whether tasks should wait no longer. ``alone`` says that no block is there or on its way."""
         now = time.monotonic()
-        if self._failures >= _MOST:
-            self._failures = 0
+        if not alone:
+            self._failures_alone = 0
+            return False
+        # What made the pauses long happened while others worked.
+        self._next = min(self._next, now + _LONGEST_PAUSE_ALONE)
+        if self._failures_alone >= _MOST:
+            self._failures = self._failures_alone = 0
             self._refuses_until = now + _REFUSES_SECONDS
         return now < self._refuses_until
 
     def _failed(self, sentence: str) -> None:
         self._failures += 1
+        self._failures_alone += 1
         pause = min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE)
         self._next = time.monotonic() + pause
         self.trouble = sentence if sentence.endswith(".") else f"{sentence}."
