@@ -229,3 +229,22 @@ def test_a_list_on_a_terminal_is_a_table(site: Site, bench: Folder) -> None:
     head = next(line for line in shown.splitlines() if "Endpoint" in line)
     assert ("State" in head, "Isolation" in head) == (True, True)
     assert "● stopped" in shown
+
+
+# ---------------------------------------------------------------------------------------------------- providers
+def test_a_provider_is_configured_and_changed_by_options(site: Site) -> None:
+    options = ["--provider", "slurm", "--partition", "debug", "--max-blocks", "4", "--set", "workers_per_node=2"]
+    done = command(site, "configure", "cluster", *options, "--set", "worker_init=module load python")
+    assert (done.returncode, "It serves its owner's functions only." in done.stderr) == (0, True)
+    assert command(site, "configure", "cluster", "--max-blocks", "3").returncode == 0
+    config = Folder(site.home / "endpoints" / "cluster").config()
+    assert config.slots == 6
+    assert config.provider.model_dump(include={"kind", "partition", "worker_init"}) == {
+        "kind": "slurm",
+        "partition": "debug",
+        "worker_init": "module load python",
+    }
+    wrong = command(site, "configure", "cluster", "--provider", "slrum")
+    said = "provider.kind: there is no provider 'slrum'. Did you mean slurm?\n"
+    assert (wrong.returncode, wrong.stderr) == (78, said)
+    assert command(site, "delete", "cluster", "--yes").returncode == 0
