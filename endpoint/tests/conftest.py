@@ -80,9 +80,8 @@ def walled(lab: Lab) -> Lab:
 @pytest.fixture(scope="session")
 def environment_images(docker_engine: str) -> list[str]:
     """Return two images for managed endpoints, that differ and do the same."""
-    images = pytest.importorskip(
-        "support.images", reason="IMAGES ARE NOT BUILT HERE: tests/support/images.py is missing"
-    )
+    from support import images
+
     file = images.REPOSITORY / "docker" / "environment-hep.Dockerfile"
     tag = images.build("environment-hep", images.base_image(), file, images.REPOSITORY).tag
     with closing(docker.DockerClient(base_url=docker_engine, timeout=300)) as client:

@@ -19,7 +19,7 @@ from openbeam import Client
 from openbeam.models import ManagedEndpoint, ManagedState
 from openbeam.states import FINAL_TASK_STATES, TaskState
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 GIB = 1024**3
 
@@ -52,6 +52,31 @@ def look() -> dict[str, object]:
         "state": os.path.exists("/openbeam/state"),  # noqa: PTH110 - it is sent as source, and stands alone
         "socket": os.path.exists("/var/run/docker.sock"),  # noqa: PTH110
         "environment": sorted(name for name in os.environ if "OPENBEAM" in name),
+    }
+
+
+def attack() -> dict[str, str]:
+    """Try to hold the seat, to look into it, to take a place in another, and to spoil what others read."""
+    import os
+    import signal
+    import socket
+
+    def tried(act: object) -> str:
+        try:
+            act()
+        except OSError as error:
+            return type(error).__name__
+        return "no error"
+
+    seat = "/openbeam/seat/door/agent.sock"
+    return {
+        "stop": tried(lambda: os.kill(1, signal.SIGSTOP)),
+        "kill": tried(lambda: os.kill(1, signal.SIGKILL)),
+        "memory": tried(lambda: open("/proc/1/mem", "rb")),  # noqa: PTH123 - it is sent as source
+        "files": tried(lambda: os.listdir("/proc/1/fd")),  # noqa: PTH208
+        "seat": tried(lambda: socket.socket(socket.AF_UNIX).connect(seat)),
+        "door": tried(lambda: os.mkdir("/openbeam/seat/door/x")),  # noqa: PTH102
+        "cache": tried(lambda: os.mkdir("/openbeam/files/cache/x")),  # noqa: PTH102
     }
 
 
@@ -138,7 +163,7 @@ def lab(rack: Rack, beam: Client, bystander: Container, environment_images: list
 
 
 def settled(beam: Client, made: ManagedEndpoint) -> ManagedEndpoint:
-    return beam.wait_for_managed("rack", made, 120)
+    return beam.wait_for_managed("rack", made, 180)
 
 
 def call(beam: Client, function: Callable[..., object], *args: object) -> str:
@@ -180,6 +205,20 @@ def test_it_takes_work_behind_walls(lab: ManagedEndpoint, rack: Rack, beam: Clie
         assert container.attrs["Config"]["User"] not in {"", "0", "root"}
     roles = {one.labels["openbeam.role"]: one.attrs["HostConfig"]["NetworkMode"] for one in rack.containers()}
     assert roles == {"agent": "host", "engine-0": "none", "engine-1": "none", "engine-2": "none"}
+
+
+def test_an_author_can_neither_hold_a_seat_nor_take_one(lab: ManagedEndpoint, beam: Client) -> None:
+    assert lab.id
+    assert beam.get_result(call(beam, attack), 60) == {
+        "stop": "no error",  # and no effect: this answer comes
+        "kill": "no error",
+        "memory": "PermissionError",
+        "files": "PermissionError",
+        "seat": "FileNotFoundError",
+        "door": "OSError",
+        "cache": "OSError",
+    }
+    assert beam.get_result(call(beam, double, 3), 60) == 6
 
 
 def test_another_authors_engine_is_a_fresh_container(lab: ManagedEndpoint, site: Site) -> None:
