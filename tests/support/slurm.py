@@ -9,10 +9,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
@@ -119,6 +120,9 @@ class Slurm:
 
     def stop(self) -> None:
         self.say("scancel", "--user=root")
+        deadline = time.monotonic() + 15
+        while self.say("squeue", "--noheader") and time.monotonic() < deadline:
+            time.sleep(0.1)
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
@@ -127,6 +131,18 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for step in self._steps():
+            with suppress(psutil.NoSuchProcess):
+                step.kill()
+
+    def _steps(self) -> list[psutil.Process]:
+        """Return the processes that Slurm has beside each job: they wait for a controller that is gone."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                ours = process.environ().get("SLURM_CONF") == self.environment["SLURM_CONF"]
+                found += [process] if ours and process.name().startswith("slurmstepd") else []
+        return found
 
 
 @contextmanager
