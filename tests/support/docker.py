@@ -49,6 +49,9 @@ def running_docker() -> Iterator[str]:
         with _engine(folder) as host:
             yield host
     finally:
+        # What a container with this machine's network leaves mounted when the engine ends.
+        for mounted in (folder / "exec-root" / "netns").glob("*"):
+            subprocess.run(["umount", mounted], check=False, capture_output=True)
         shutil.rmtree(folder)
 
 
