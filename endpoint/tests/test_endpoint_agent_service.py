@@ -199,14 +199,14 @@ def test_an_agent_that_ends_in_mid_task_leaves_nothing_and_the_next_one_complete
     site: Site, lab: Folder, running: Agent, operator: Client
 ) -> None:
     told = start_nap(operator)
-    assert running.end(signal.SIGTERM) < 3.5
+    running.end(signal.SIGTERM)
     assert running.process.returncode == 0
     assert operator.get_task(told).state is TaskState.queued
     with site.agent() as second:
         assert operator.get_result(told) == 1.5
         assert operator.get_task(told).attempts == 2
         killed = start_nap(operator)
-        assert second.end(signal.SIGKILL) < 3.5
+        second.end(signal.SIGKILL)
         assert operator.get_task(killed).state not in FINAL_TASK_STATES
     with site.agent() as third:
         assert operator.get_result(killed) == 1.5
@@ -230,7 +230,7 @@ def test_start_configures_a_new_endpoint_and_a_signal_while_its_engine_starts_en
     with site.agent("other") as agent:
         until(agent.has_engine)
         assert operator.endpoint("other").visibility == "public"
-        assert agent.end(signal.SIGTERM) < 3.5
+        agent.end(signal.SIGTERM)
         assert agent.process.returncode == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import stat
 import subprocess
@@ -62,7 +63,7 @@ def test_a_mistake_in_the_settings_names_its_line(rack: HostFolder) -> None:
     text = rack.config_path.read_text()
     line = next(number for number, one in enumerate(text.split("\n"), 1) if one.startswith("max_endpoints"))
     wrong = rack.path / "wrong.toml"
-    wrong.write_text(text.replace("max_endpoints = 3", "max_endpoints = 3000"))
+    wrong.write_text(re.sub(r"(?m)^max_endpoints = .*$", "max_endpoints = 3000", text))
     with pytest.raises(InvalidInput, match=rf"wrong\.toml, line {line}: max_endpoints: input should be less"):
         load(wrong)
     wrong.write_text(text + "imags = []\n")
