@@ -40,7 +40,7 @@ up: install  ## start everything on this machine and run the main job; Ctrl-C st
 
 test: install  ## run the whole test suite
 	@tests/install-debian
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup -m "not system"
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadscope -m "not system"
 
 test-system: install  ## tests that need root, Docker or a server from Debian
 	@tests/install-debian system

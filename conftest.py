@@ -1,10 +1,35 @@
-"""What tests of several parts share."""
+"""What tests of several parts share, and how they are handed to workers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+_ON_THEIR_OWN: Final = {"tests/test_docs.py", "tests/test_layout.py", "tests/test_up.py"}
+_BY_FILE: Final = ("endpoint/tests/", "service/tests/test_service_upstream", "datasets/tests/test_datasets_cli")
+
+
+class _Together(LoadScopeScheduling):
+    """Tests that share what takes seconds to start are one worker's; all others go one by one.
+
+    xdist's marker ``xdist_group`` has no effect with this version of pytest, which keeps a test's id elsewhere.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        if path.startswith("tests/") and path not in _ON_THEIR_OWN:
+            return "stack"
+        return path if path.startswith(_BY_FILE) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return what hands out tests."""
+    return _Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -72,11 +72,8 @@ def page(chromium: str) -> Iterator[Page]:
             browser.close()
 
 
-# xdist reads the groups in a hook of the same name, and its plugin comes later than this file.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share the stack on one worker, so that all workers start one stack between them."""
+    """Mark the tests that run against the started stack."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.xdist_group("stack"))

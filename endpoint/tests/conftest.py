@@ -21,14 +21,6 @@ from endpoint_kit import BIN, Site, free_port
 from endpoint_lab import ISOLATIONS, SECRET, WORKS, Lab
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file that share a service or an engine on one worker: each takes seconds to start."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent and {"site", "lab"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("home")

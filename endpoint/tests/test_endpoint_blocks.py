@@ -14,8 +14,6 @@ from endpoint_kit import until
 from openbeam_endpoint.engines import Engine
 from openbeam_endpoint.providers.settings import Parsl
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 WHERE = "import os\ndef f():\n    return [os.getppid(), os.environ.get('OPENBEAM_SECRET'), 'KUBECONFIG' in os.environ]"
 NAP = "import time\ndef f(seconds):\n    time.sleep(seconds)\n    return seconds"
 LONG = "import time\ndef f():\n    time.sleep(60)"

@@ -17,8 +17,6 @@ from openbeam.models import (
     InspectResult,
 )
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 # ---------------------------------------------------------------------------------------------------- calls
 def test_a_function_is_called_with_what_was_given(lab: Lab) -> None:

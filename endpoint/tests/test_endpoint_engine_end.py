@@ -21,8 +21,6 @@ from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap, docker
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 SLEEP = "import time\ndef f():\n    time.sleep(120)"
 ONE = "def f():\n    return 1"
 

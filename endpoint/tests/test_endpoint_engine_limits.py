@@ -8,13 +8,11 @@ import time
 import pytest
 from endpoint_lab import CPU_SECONDS, Lab, call, processes_named, soon
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 def test_a_task_is_stopped_at_its_limit_and_the_next_one_runs(lab: Lab) -> None:
     began = time.monotonic()
     problem = lab.problem("def f():\n    while True:\n        pass", timeout=1.0)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 9.0  # by the worker: the agent would wait for ten seconds more
     assert (problem.kind, problem.details["seconds"], problem.retry) == ("TimedOut", 1.0, False)
     assert lab.value("def f():\n    return 1") == 1
 

@@ -7,13 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-import pytest
 from endpoint_lab import SECRET, Lab
 from openbeam.models import (
     Isolation,
 )
-
-pytestmark = pytest.mark.xdist_group("engine")
 
 
 def test_a_task_sees_nothing_of_the_agents_environment(lab: Lab) -> None:

@@ -24,8 +24,6 @@ from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap, docker
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 WORKS = {Isolation.bubblewrap: bubblewrap.works, Isolation.docker: docker.works, Isolation.none: lambda: True}
 ISOLATIONS = [Isolation.bubblewrap, Isolation.none, pytest.param(Isolation.docker, marks=pytest.mark.system)]
 SECRET = "nobody-may-read-this"

@@ -14,7 +14,7 @@ from openbeam_endpoint.engines import Engine
 from openbeam_endpoint.providers.settings import Kubernetes
 from support.pods import PodsApi, running_pods_api
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("engine")]
+pytestmark = pytest.mark.system
 
 DOUBLE = "def f(x):\n    return 2 * x"
 

@@ -14,8 +14,6 @@ from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap
 from openbeam_endpoint.sandbox.settings import OUTPUT_MOST
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:

@@ -20,8 +20,6 @@ from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.stageout.intake import Intake
 from openbeam_endpoint.stageout.outlet import Outlet
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 MB = 1_000_000
 
 

@@ -16,7 +16,6 @@ from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap
 
-pytestmark = pytest.mark.xdist_group("engine")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 

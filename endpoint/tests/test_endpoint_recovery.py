@@ -26,8 +26,6 @@ from openbeam_endpoint.agent.tenants import Tenants
 from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 FINE = "def f():\n    return 1"
 NAP = "import time\ndef f():\n    time.sleep({})\n    return 'rested'"
 CAP = 30.0

@@ -14,8 +14,6 @@ from openbeam_endpoint.engines import Engine, EngineReply
 from openbeam_endpoint.parcel import pack
 from openbeam_endpoint.sandbox import bubblewrap
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 PID = "import os\ndef f():\n    return os.getpid()"
 
 

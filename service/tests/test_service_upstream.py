@@ -18,9 +18,6 @@ from openbeam_service.provision import opened
 from sqlalchemy import select
 from support.provider import SECRET, Canaille, free_port, person, running_canaille, walk
 
-# Their servers start once, and not once a worker.
-pytestmark = pytest.mark.xdist_group("upstream")
-
 PASSWORD = "four words are enough"
 PEOPLE = [
     person("u1", "ada", "Lovelace"),

@@ -20,9 +20,6 @@ from sqlalchemy import delete
 from support.provider import free_port
 from support.rogue import CLIENT, SECRET, Rogue, running_rogue
 
-# Their servers start once, and not once a worker.
-pytestmark = pytest.mark.xdist_group("upstream-hostile")
-
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Rogue]:
