@@ -322,7 +322,7 @@ def test_the_warm_engine_comes_back_and_idle_ones_go(run: Run, monkeypatch: pyte
         assert await house.has("b") is house.engines[0]
         house.engines[0].healthy = False
         await becomes(lambda: len(house.engines) == 3 and house.engines[2].healthy)
-        assert house.engines[0].closed
+        await becomes(lambda: house.engines[0].closed)
         for loop in loops:
             loop.cancel()
 
