@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from joserfc.jwk import ECKey
-from openbeam.errors import Conflict, InvalidInput
+from openbeam.errors import InvalidInput
 from openbeam.home import Home
 
 from openbeam_endpoint import config as settings
+from openbeam_endpoint.agent_folder import AgentFolder
 from openbeam_endpoint.config import Config
 from openbeam_endpoint.identity import Identity, load_key, make_key
 
@@ -21,30 +20,10 @@ __all__ = ["Folder", "folders"]
 
 
 @dataclass(frozen=True)
-class Folder:
+class Folder(AgentFolder):
     """Paths of one endpoint. Nothing is created by asking for a path."""
 
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The endpoint's name."""
-        return self.path.name
-
-    @property
-    def config_path(self) -> Path:
-        """Settings, to be changed by hand."""
-        return self.path / "config.toml"
-
-    @property
-    def key_path(self) -> Path:
-        """The private key."""
-        return self.path / "key.jwk"
-
-    @property
-    def identity_path(self) -> Path:
-        """What the service answered at registration."""
-        return self.path / "identity.json"
+    whose: ClassVar = "The endpoint"
 
     @property
     def files(self) -> Path:
@@ -102,18 +81,9 @@ class Folder:
         """What an agent in the background wrote anywhere but into its log."""
         return self.path / "output"
 
-    @property
-    def configured(self) -> bool:
-        """True when the endpoint has been registered."""
-        return self.config_path.exists() and self.key_path.exists() and self.identity_path.exists()
-
     def config(self) -> Config:
         """Return the settings; raises InvalidInput."""
         return settings.load(self.config_path)
-
-    def key(self) -> ECKey:
-        """Return the private key; raises InvalidInput."""
-        return load_key(self.key_path)
 
     def sealing_key(self) -> ECKey:
         """Return the private key that opens users' credentials; made when there is none. Raises InvalidInput."""
@@ -122,28 +92,6 @@ class Folder:
     def identity(self) -> Identity:
         """Return who the endpoint is; raises InvalidInput."""
         return Identity.load(self.identity_path)
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the endpoint: two agents of one endpoint would take each other's leases.
-
-        Raises
-        ------
-        Conflict
-            When an agent of this endpoint runs on this machine already. ``details``: ``pid``.
-
-        """
-        with (self.path / "lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                pid = lock.read().strip()
-                raise Conflict(f"The endpoint {self.name} runs already (process {pid}).", pid=pid) from None
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
-            yield
 
     def running(self) -> str:
         """Return the process id of the agent that runs here, or nothing."""

@@ -123,7 +123,7 @@ def test_a_host_without_an_engine_says_so_and_goes_on(site: Site, rack: HostFold
         if agent.poll() is None:
             agent.send_signal(signal.SIGKILL)
             agent.wait()
-    assert rack.enrolled
+    assert rack.configured
 
 
 ORDER = ManagedOrder(
