@@ -1,0 +1,58 @@
+"""Real events at hand: the files that hold a dataset's events, or a part of them, without asking CERN.
+
+A dataset whose official files are at hand needs no line here: they lie at their official path, or in a Python package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from openbeam.models import DatasetSpec
+from openbeam_datasets.files import FileCache
+
+__all__ = ["MADE", "SAMPLES", "Shelf", "needs_opendata"]
+
+SAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    "cms-2012-doublemu": ("cms-2012-doublemu-100k.root",),
+}
+"""Dataset to files below ``samples``: other copies of its events, or the first of them."""
+
+Maker = Callable[[Path, Path], Path]
+"""Given the folder of real events and a new folder, writes a file there and returns its path."""
+
+MADE: Final[dict[str, Maker]] = {}
+"""Dataset to what writes a file in its layout: events that are at hand in another form, or simulated ones."""
+
+
+def needs_opendata(spec: DatasetSpec) -> bool:
+    """Say whether nothing of a dataset can be read without the folder of real events."""
+    return any(not file.uri.startswith("pypi:") for file in spec.files)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where to look: the folder of real events, and a folder for what is copied or made."""
+
+    opendata: Path
+    scratch: Path
+
+    def files(self, spec: DatasetSpec) -> list[Path]:
+        """Return the files with a dataset's events, or with the part that is at hand, in the record's order.
+
+        Raises
+        ------
+        DataUnavailable
+            When nothing is at hand.
+
+        """
+        if names := SAMPLES.get(spec.name):
+            return [self.opendata / "samples" / name for name in names]
+        if make := MADE.get(spec.name):
+            folder = self.scratch / spec.name
+            folder.mkdir(parents=True)
+            return [make(self.opendata, folder)]
+        cache = FileCache(self.scratch / "files", mirror=str(self.opendata))
+        return [cache.ensure(file) for file in spec.files]
