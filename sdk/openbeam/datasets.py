@@ -61,12 +61,14 @@ class DatasetCalls:
         layout: Layout | str | None = None,
         like: str | Dataset | None = None,
         title: str | None = None,
+        simulated: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Dataset:
         """Upload a ROOT file and publish it as a dataset of its own.
 
         ``like`` names a dataset whose tree, layout, columns, experiment, collision and licence this one shares;
-        without it the tree is ``Events`` and the layout ``nanoaod``.
+        without it the tree is ``Events`` and the layout ``nanoaod``. ``simulated`` says that no detector recorded the
+        events: every figure made from them will say so.
 
         Raises
         ------
@@ -77,7 +79,7 @@ class DatasetCalls:
 
         """
         model = self.dataset(like) if isinstance(like, str) else like
-        spec = local_spec(Path(path), name=name, tree=tree, layout=layout, like=model, title=title)
+        spec = local_spec(Path(path), name=name, tree=tree, layout=layout, like=model, title=title, simulated=simulated)
         stored = self.upload_file(path, on_progress)
         entry = spec.files[0].model_copy(update={"uri": stored.uri, "size": stored.size, "checksum": stored.checksum})
         return self.publish_dataset(spec.model_copy(update={"files": [entry]}))

@@ -41,6 +41,7 @@
      |   |- FunctionRefused                   the endpoint does not run this function
      |   '- TaskCancelled
      |- RunFailed                             no histogram could be made
+     |- NotInstalled                          a command needs another package
      '- ServiceTrouble
          |- ServiceUnavailable (ConnectionError)  503
          '- ServiceFault                      500
@@ -67,6 +68,7 @@ __all__ = [
     "InvalidInput",
     "InvalidParameter",
     "NotAllowed",
+    "NotInstalled",
     "NotKnown",
     "NotSignedIn",
     "OpenbeamError",
@@ -380,6 +382,10 @@ class RunFailed(OpenbeamError):
     """The run ended without a histogram. ``details``: ``run_id``, ``state``, ``errors``."""
 
     status = 424
+
+
+class NotInstalled(OpenbeamError):
+    """A command needs a package of ours that is not installed here. ``details``: ``package``."""
 
 
 class ServiceTrouble(OpenbeamError):

@@ -90,8 +90,11 @@ def local_spec(
     layout: Layout | str | None,
     like: Dataset | None,
     title: str | None,
+    simulated: bool = False,
 ) -> DatasetSpec:
     """Return the dataset that ``path`` is to become; its one file has no address yet.
+
+    Simulated events share no more than the columns of the dataset that they are ``like``: no experiment saw them.
 
     Raises
     ------
@@ -100,15 +103,18 @@ def local_spec(
 
     """
     _check_file(path)
-    shared = {} if like is None else like.model_dump(include={"experiment", "collision", "license", "columns"})
+    fields = {"columns"} if simulated else {"columns", "experiment", "collision", "license"}
+    shared = {} if like is None else like.model_dump(include=fields)
+    remark = "Columns" if simulated else "Columns, experiment and licence"
     return checked(
         DatasetSpec,
         name=name,
         title=title or path.name,
         tree=tree or (like.tree if like else "Events"),
         layout=layout or (like.layout if like else Layout.nanoaod),
-        notes=[f"Columns, experiment and licence as in {like.name}."] if like else [],
+        notes=[f"{remark} as in {like.name}."] if like else [],
         files=[DataFile(uri="", size=path.stat().st_size, checksum=_EMPTY, note=path.name)],
         local=True,
+        simulated=simulated,
         **shared,
     )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from openbeam.cli.screen import diagnostics, rows
 from openbeam.client import Client
-from openbeam.models import Layout
+from openbeam.extras import extra
+from openbeam.models import Dataset, Layout
 
 __all__ = ["app"]
+
+SIMULATED_LIKE: Final = "cms-2012-doublemu"
+"""What ``simulate`` makes events like."""
 
 app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
 
@@ -34,12 +39,17 @@ def datasets(context: typer.Context) -> None:
                 d.experiment,
                 "" if d.events is None else f"{d.events:,}",
                 decimal(sum(file.size for file in d.files)),
-                "local file" if d.local else f"doi:{d.doi}" if d.doi else "",
+                _origin(d),
             ]
             for d in found
         ],
         nothing="No datasets yet.",
     )
+
+
+def _origin(dataset: Dataset) -> str:
+    origin = "local file" if dataset.local else f"doi:{dataset.doi}" if dataset.doi else ""
+    return f"{origin}, simulated".removeprefix(", ") if dataset.simulated else origin
 
 
 @app.command()
@@ -52,21 +62,55 @@ def add(
     layout: Annotated[Layout | None, typer.Option(help="How its columns become events.")] = None,
     like: Annotated[str | None, typer.Option(metavar="DATASET", help="A dataset with the same columns.")] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="One line that says what it is.")] = None,
+    *,
+    simulated: Annotated[bool, typer.Option("--simulated", help="No detector recorded it: figures say so.")] = False,
 ) -> None:
     """Add a file of your own as a dataset."""
+    send(file, name=name, tree=tree, layout=layout, like=like, title=title, simulated=simulated)
+
+
+def send(file: Path, **about: Any) -> None:
+    """Upload a file with a progress bar, publish it, and print what it became."""
     console = diagnostics()
     columns = (TextColumn("sending"), BarColumn(), DownloadColumn())
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     with Client() as client, progress:
         task = progress.add_task("", total=None)
         dataset = client.add_local_file(
-            file,
-            name,
-            tree=tree,
-            layout=layout,
-            like=like,
-            title=title,
-            on_progress=lambda sent, size: progress.update(task, completed=sent, total=size),
+            file, on_progress=lambda sent, size: progress.update(task, completed=sent, total=size), **about
         )
     size = decimal(sum(entry.size for entry in dataset.files))
     rows(["Dataset", "Size", "Checksum"], [[dataset.name, size, dataset.files[0].checksum]], nothing="")
+
+
+def _events(text: str) -> int:
+    """Return a number of events, which people also write as ``1e6`` or ``1_000_000``."""
+    try:
+        return int(text)
+    except ValueError:
+        with suppress(ValueError):
+            if (number := float(text)).is_integer():
+                return int(number)
+    raise typer.BadParameter(f"{text} is not a whole number, as 250000 or 1e6 is")
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The ROOT file to write.")],
+    events: Annotated[int, typer.Option(parser=_events, metavar="EVENTS", help="How many; 1e6 is a million.")],
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="The same seed gives the same events.")] = 1,
+    add_as: Annotated[
+        str | None, typer.Option("--add", metavar="NAME", help="Also add it as a dataset of this name.")
+    ] = None,
+) -> None:
+    """Make events that look like those of cms-2012-doublemu, for lessons without a network."""
+    write = extra("simulate")
+    console = diagnostics()
+    columns = (TextColumn("drawing events"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=events)
+        write(output, events=events, seed=seed, on_progress=lambda done, _: progress.update(task, completed=done))
+    rows(["File", "Events", "Size"], [[output, f"{events:,}", decimal(output.stat().st_size)]], nothing="")
+    if add_as is not None:
+        title = f"Simulated events with muons ({events:,}, seed {seed})"
+        send(output, name=add_as, like=SIMULATED_LIKE, title=title, simulated=True)

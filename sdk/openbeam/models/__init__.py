@@ -44,7 +44,7 @@ from openbeam.models.classes import (
     MemberChange,
     ReturnKey,
 )
-from openbeam.models.datasets import DataFile, Dataset, DatasetSpec, Layout, StoredFile
+from openbeam.models.datasets import SIMULATED_TITLE, DataFile, Dataset, DatasetSpec, Layout, StoredFile
 from openbeam.models.endpoints import (
     Approval,
     ApprovalDecision,
@@ -166,6 +166,7 @@ __all__ = [
     "MAX_SECRET",
     "MAX_SOURCE",
     "MAX_WAIT",
+    "SIMULATED_TITLE",
     "SPARE_ENGINES",
     "Account",
     "Approval",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
 from openbeam.models.bounds import Checksum, Model, Name
 
-__all__ = ["DataFile", "Dataset", "DatasetSpec", "Layout", "StoredFile"]
+__all__ = ["SIMULATED_TITLE", "DataFile", "Dataset", "DatasetSpec", "Layout", "StoredFile"]
+
+SIMULATED_TITLE: Final = "Simulated"
+"""The title of a tree that begins so says that no detector recorded its events."""
 
 
 class Layout(StrEnum):
@@ -56,6 +59,8 @@ class DatasetSpec(Model):
     files: Annotated[list[DataFile], Field(min_length=1, max_length=10_000)]
     local: bool = False
     """True for a file that somebody added by hand: it has no DOI."""
+    simulated: bool = False
+    """True where no detector recorded the events: every figure made from them says so."""
 
 
 class Dataset(DatasetSpec):
