@@ -13,7 +13,7 @@ TEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 FUZZ_EXAMPLES ?= 100
 FUZZ_SEED ?= 1
 
-.PHONY: help install up test test-system fuzz check lock bench footprint clean
+.PHONY: help install up test test-system fuzz physics check lock bench footprint clean
 
 help:  ## list what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-system: install  ## tests that need root, Docker or a server from Debian
 
 fuzz: install  ## ask the whole REST API, as everybody, for what nobody foresaw (FUZZ_EXAMPLES, FUZZ_SEED)
 	OPENBEAM_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) OPENBEAM_FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest service/tests/matrix/test_service_fuzz.py
+
+physics: install  ## run every analysis and hold it to the numbers that others got (PHYSICS="z_mumu --largest 3")
+	$(BIN)/python tests/physics.py $(PHYSICS)
 
 check: install  ## style, types, import rules, lock
 	$(BIN)/ruff check

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
@@ -13,15 +12,17 @@ import numpy as np
 import pytest
 from openbeam import histograms
 from openbeam_catalog import catalog
+from openbeam_catalog.reference import load_reference
 from openbeam_datasets.record import load_record
 from support.events import needs_opendata
+from support.physics import compare
 
 Histograms = dict[str, hist.Hist[Any]]
 Run = Callable[..., Histograms]
 Numbers = np.ndarray[Any, Any]
 
 SPECS = {spec.name: spec for spec in catalog.load_catalog()}
-REFERENCES = {name: json.loads((catalog.FOLDER / name / "reference.json").read_text()) for name in SPECS}
+REFERENCES = {name: load_reference(catalog.FOLDER / name) for name in SPECS}
 
 
 def marks(name: str) -> list[pytest.MarkDecorator]:
@@ -34,7 +35,7 @@ each = pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) fo
 
 def some(name: str, most: int) -> int:
     """Return how many events to run an analysis on: ``most``, where there are as many."""
-    return min(most, int(REFERENCES[name]["events"][1]))
+    return min(most, REFERENCES[name].events[1])
 
 
 def counts(histogram: hist.Hist[Any]) -> Numbers:
@@ -42,39 +43,20 @@ def counts(histogram: hist.Hist[Any]) -> Numbers:
     return found
 
 
-def median(histogram: hist.Hist[Any], low: float, high: float) -> float:
-    """Return the median of what lies between two masses, as if spread evenly inside each bin."""
-    edges, running = histogram.axes[0].edges, np.concatenate([[0], np.cumsum(histogram.values())])
-    first, last = np.interp([low, high], edges, running)
-    return float(np.interp((first + last) / 2, running, edges))
-
-
-def measured(found: Histograms, number: dict[str, Any]) -> float:
-    histogram = found[number["histogram"]]
-    match number["measure"]:
-        case "entries":
-            return float(histogram.sum(flow=True))
-        case "bin":
-            return float(histogram[number["bin"]])
-        case "median":
-            return median(histogram, *number["range"])
-    raise AssertionError(number["measure"])
-
-
 @each
 def test_the_numbers_of_reference(run: Run, name: str) -> None:
     reference = REFERENCES[name]
-    assert reference["dataset"] == SPECS[name].datasets[0]
-    found = run(name, *reference["events"])
-    for number in reference["numbers"]:
-        assert measured(found, number) == pytest.approx(number["value"], abs=number["tolerance"]), number["what"]
-        assert number["source"]
+    assert reference.dataset == SPECS[name].datasets[0]
+    row = compare(name, run)
+    assert row.entries > 0
+    assert [f"{line.number.what}: {line.found}, not {line.number.value}" for line in row.lines if not line.agrees] == []
+    assert len(row.lines) == len(reference.numbers)
 
 
 @each
 @pytest.mark.parametrize("cuts", [[0.5], [0.0, 0.013, 0.013, 0.4, 0.99, 1.0]])
 def test_chunks_add_up_to_the_whole(run: Run, name: str, cuts: list[float]) -> None:
-    start, stop = REFERENCES[name]["events"]
+    start, stop = REFERENCES[name].events
     edges = [start, *(int(start + cut * (stop - start)) for cut in cuts), stop]
     whole = run(name, start, stop)
     parts = [run(name, *ends) for ends in pairwise(edges)]
