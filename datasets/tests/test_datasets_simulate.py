@@ -133,6 +133,19 @@ def test_columns_are_those_of_the_record(toy_file: Path, toy: Muons) -> None:
         assert {charge for muons in events.Muon.charge for charge in muons} == {-1, 1}
 
 
+def test_a_file_says_of_itself_that_it_is_simulated(toy_file: Path, zmumu: Path) -> None:
+    assert inspect_file(toy_file, "Events").simulated
+    assert not inspect_file(zmumu, "events").simulated
+
+
+@pytest.mark.parametrize("title", ["Simulated by hand", "Events"])
+def test_an_rntuple_says_it_in_its_description(tmp_path: Path, title: str) -> None:
+    path = tmp_path / "tuple.root"
+    with uproot.recreate(path) as file:
+        file.mkrntuple("Events", {"x": np.arange(3.0)}, description=title)
+    assert inspect_file(path, "Events").simulated == title.startswith("Simulated")
+
+
 def test_clusters_are_whole_blocks_and_as_large_as_those_of_the_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

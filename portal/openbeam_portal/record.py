@@ -43,6 +43,7 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         words.EXPERIMENT: plain(dataset.experiment),
         words.COLLISIONS: plain(dataset.collision),
         words.RECORDED: str(dataset.year or ""),
+        words.EVENTS_ARE: words.SIMULATED_MEANING if dataset.simulated else "",
         words.EVENTS: f"{dataset.events:,}" if dataset.events is not None else "",
         words.FILES: words.FILES_VALUE.format(files=len(dataset.files), size=size),
         words.RECORD: f"[opendata.cern.ch/record/{dataset.recid}]({record})" if dataset.recid else "",

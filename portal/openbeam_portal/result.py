@@ -151,7 +151,8 @@ def _excerpt(source: str, line: int) -> str:
 def keep(client: Client, run: Run, dataset: Dataset | None, name: str) -> None:
     """Offer a histogram of a finished run for keeping: picture, numbers, and how it was made."""
     uhi = reading.histograms(client, run.id)[name]
-    stem = f"{run.provenance.function.replace('@', '-v')}-{name}-{run.id[:8]}"
+    simulated = run.provenance.simulated
+    stem = f"{run.provenance.function.replace('@', '-v')}-{name}-{'simulated-' if simulated else ''}{run.id[:8]}"
     st.header(words.KEEP_TITLE)
     left, right = st.columns([1, 1], gap="large")
     with right:
@@ -163,7 +164,7 @@ def keep(client: Client, run: Run, dataset: Dataset | None, name: str) -> None:
     with downloads:
         # Filled last: whatever the press takes, all the rest of the page is there already.
         first = st.container(width="content")
-        _download(words.DOWNLOAD_CSV, csv_of(uhi), f"{stem}.csv", "text/csv", ":material/table:")
+        _download(words.DOWNLOAD_CSV, csv_of(uhi, simulated=simulated), f"{stem}.csv", "text/csv", ":material/table:")
     png = _printed(picture, run, dataset, name, uhi)
     if png:
         with first:
@@ -208,9 +209,9 @@ def _png(run_id: str, name: str, _picture: Picture) -> bytes:  # noqa: ARG001 - 
 
 
 def _picture(run: Run, dataset: Dataset | None, uhi: Mapping[str, Any]) -> Picture:
-    header = live.header_of(dataset)
     made, account = run.provenance, run.account
-    data = f"{made.dataset}, doi:{made.doi}" if made.doi else made.dataset
+    header = live.header_of(dataset, simulated=made.simulated)
+    data = made.source()
     settings = ", ".join(f"{name} = {value}" for name, value in made.params.items())
     lines = (f"{made.function}   ·   {data}   ·   {account.sentence()}", settings, f"run {run.id}   ·   {words.NAME}")
     return Picture(
@@ -235,6 +236,7 @@ def _provenance(run: Run, dataset: Dataset | None) -> None:
     facts = {
         words.FUNCTION: f"{plain(made.function)} (SHA-256 `{made.sha256[:12]}`)",
         words.DATASET: plain(dataset.title if dataset else made.dataset),
+        words.EVENTS_ARE: words.SIMULATED_MEANING if made.simulated else "",
         "DOI": doi_link(made.doi) if made.doi else words.NO_DOI,
         words.PARAMETERS: ", ".join(f"{plain(name)} = {plain(str(value))}" for name, value in made.params.items()),
         words.EVENTS: run.account.sentence(),

@@ -42,6 +42,7 @@ class StandIn:
     quotas: list[Quota] = field(default_factory=list)
     pace: float = 0.2
     held: bool = False
+    simulated: bool = False
     steps: tuple[int, ...] = (300, 900, 1500, 2304)
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     url: str = ""
@@ -164,7 +165,9 @@ class StandIn:
         body = await request.json()
         if body["params"].get("bins", 0) == 13:
             raise InvalidParameter.of("bins", "13 brings bad luck")
-        provenance = self.make().provenance.model_copy(update={"params": body["params"], "dataset": body["dataset"]})
+        provenance = self.make().provenance.model_copy(
+            update={"params": body["params"], "dataset": body["dataset"], "simulated": self.simulated}
+        )
         run = self.make(RunState.planning, 0, provenance=provenance)
         self.records[run.id] = (run, time.monotonic())
         return self.look(run.id).run.model_dump(mode="json")

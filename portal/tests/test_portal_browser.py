@@ -136,6 +136,22 @@ def test_a_figure_fills_and_can_be_read_and_kept(context: BrowserContext, portal
     expect(figure.get_by_text("opposite charge")).to_be_visible()
 
 
+def test_a_figure_of_simulated_events_says_so_while_it_fills(context: BrowserContext, portal: Any) -> None:
+    page = opened(context, f"{portal.url}/analysis?function=z_mumu")
+    figure = page.get_by_test_id("live-histogram")
+    expect(page.get_by_text("Simulated", exact=True)).to_have_count(0)
+    portal.service.simulated = portal.service.held = True
+    try:
+        page.get_by_role("button", name=words.RUN, exact=True).click()
+        expect(figure.get_by_text("Simulated", exact=True)).to_be_visible(timeout=TEN_SECONDS)
+        assert str(figure.get_attribute("aria-label")).endswith("Simulated")
+    finally:
+        portal.service.simulated = portal.service.held = False
+    expect(figure).to_have_attribute("data-state", "complete", timeout=TEN_SECONDS)
+    expect(figure.get_by_text("Simulated", exact=True)).to_be_visible()
+    page.close()
+
+
 def test_a_figure_whose_ticket_ran_out_gets_a_new_one(
     context: BrowserContext, portal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

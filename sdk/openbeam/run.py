@@ -194,7 +194,7 @@ class Run:
             "Run": self.id,
             "State": f"{self.state}{f' ({self.record.activity})' if self.record.activity else ''}",
             "Function": provenance.function,
-            "Dataset": f"{provenance.dataset}{f' (doi:{provenance.doi})' if provenance.doi else ''}",
+            "Dataset": provenance.source(),
             "Events": self.account.sentence(),
         }
         if self.errors:

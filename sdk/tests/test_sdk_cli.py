@@ -97,6 +97,16 @@ def test_a_complete_run_prints_its_histograms_and_its_account(openbeam: Any, run
     assert "\x1b" not in done.stdout
 
 
+def test_a_figure_of_simulated_events_says_so(openbeam: Any, running: Any) -> None:
+    provenance = {**_run("complete")["provenance"], "dataset": "toy", "doi": None, "simulated": True}
+    url = running("complete", provenance=provenance)
+    done = openbeam(url, "run", "z_mumu", "--dataset", "toy")
+    assert done.stdout.splitlines()[1] == "Events / bin, simulated"
+    assert "z_mumu@3 on toy, simulated" in done.stdout.splitlines()
+    done = openbeam(running("complete", provenance=provenance), "run", "z_mumu", "--dataset", "toy", "--json")
+    assert json.loads(done.stdout)["provenance"]["simulated"] is True
+
+
 def test_json_is_one_object(openbeam: Any, running: Any, wire: Any) -> None:
     arguments = ["--dataset", "d", "--param", "low=70", "--param", "label=x", "--fresh", "--endpoint", "e", "--json"]
     done = openbeam(running("complete"), "run", "z_mumu", *arguments)

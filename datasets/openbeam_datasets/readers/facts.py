@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from openbeam.models import InspectResult
+from openbeam.models import SIMULATED_TITLE, InspectResult
 from uproot.behaviors.RNTuple import HasFields
 
 from openbeam_datasets.readers.tree import open_tree, reading
@@ -35,7 +35,12 @@ def inspect_file(path: Path, tree: str) -> InspectResult:
             entries=entries,
             offsets=sorted({0, entries} | {offset for offset in inner if 0 < offset < entries}),
             columns=[str(name) for name in found.keys(recursive=False)],
+            simulated=_title(found).startswith(SIMULATED_TITLE),
         )
+
+
+def _title(found: Any) -> str:
+    return str(found.description if isinstance(found, HasFields) else found.title)
 
 
 def _boundaries(found: Any) -> list[int]:

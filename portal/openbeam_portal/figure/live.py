@@ -28,11 +28,13 @@ class Header:
     collision: str
 
 
-def header_of(dataset: Dataset | None) -> Header:
-    """Return the header for figures of a dataset."""
+def header_of(dataset: Dataset | None, *, simulated: bool = False) -> Header:
+    """Return the header for figures of a dataset; ``simulated`` is what a run of it found out."""
     if dataset is None:
-        return Header("", "", "")
+        return Header("", words.SIMULATED if simulated else "", "")
     kind = words.LOCAL_FILE.capitalize() if dataset.local else words.OPEN_DATA
+    if simulated or dataset.simulated:
+        kind = words.SIMULATED
     year = f" ({dataset.year})" if dataset.year else ""
     return Header(dataset.experiment, kind, f"{dataset.collision}{year}".strip())
 

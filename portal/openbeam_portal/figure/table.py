@@ -7,16 +7,20 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["csv_of"]
+
+_SIMULATED: Final = "simulated"
 
 Uhi = Mapping[str, Any]
 Bin = tuple[Any, ...]
 
 
-def csv_of(uhi: Uhi) -> str:
+def csv_of(uhi: Uhi, *, simulated: bool = False) -> str:
     """Return the bins of a histogram: for each axis its range or name, then ``content`` and ``error``.
+
+    Where the events are ``simulated`` each line ends with that word, so that no part of the table goes without it.
 
     Raises
     ------
@@ -31,9 +35,12 @@ def csv_of(uhi: Uhi) -> str:
     bins = [list(_bins(axis)) for axis in axes]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([name for n, axis in enumerate(axes, 1) for name in _columns(axis, n)] + ["content", "error"])
+    mark = [_SIMULATED] if simulated else []
+    writer.writerow(
+        [name for n, axis in enumerate(axes, 1) for name in _columns(axis, n)] + ["content", "error", *mark]
+    )
     for place, value, error in zip(product(*bins), values, errors, strict=True):
-        writer.writerow([cell for part in place for cell in part] + [value, f"{error:.6g}"])
+        writer.writerow([cell for part in place for cell in part] + [value, f"{error:.6g}", *mark])
     return text.getvalue()
 
 

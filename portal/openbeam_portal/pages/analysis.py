@@ -77,7 +77,8 @@ def _dataset(client: Client, function: Function) -> Dataset | None:
 
     def title(name: str) -> str:
         dataset = offered[name]
-        return f"{dataset.title} ({words.LOCAL_FILE})" if dataset.local else dataset.title
+        remarks = [words.LOCAL_FILE] * dataset.local + [words.SIMULATED.lower()] * dataset.simulated
+        return f"{dataset.title} ({', '.join(remarks)})" if remarks else dataset.title
 
     def keep() -> None:
         st.query_params["dataset"] = st.session_state[_DATASET]

@@ -135,6 +135,9 @@ SECONDS: Final = "{total:.1f} s, first events after {first:.1f} s"
 SECONDS_ONLY: Final = "{total:.1f} s"
 RUN_ID: Final = "Run"
 OPEN_DATA: Final = "Open Data"
+SIMULATED: Final = "Simulated"
+EVENTS_ARE: Final = "Simulated"
+SIMULATED_MEANING: Final = "no detector recorded these events"
 
 # ------------------------------------------------------------------------------------------------ data
 EXPERIMENT: Final = "Experiment"
@@ -199,6 +202,7 @@ FIGURE: Final[dict[str, Any]] = {
     "readerHint": "Use the arrow keys to read the bins.",
     "reconnecting": "Connection lost, trying again …",
     "scale": "Vertical axis",
+    "simulated": SIMULATED,
     "states": STATES,
     "summary": "Histogram of {x} from {events} events in {bins} bins. The tallest bin is {peak} with {content}.",
     "summaryMap": "Map of {y} against {x} from {events} events.",

@@ -40,7 +40,7 @@ class _Rows:
     """Bins a row."""
 
 
-def draw(console: Console, name: str, histogram: hist.Hist[Any]) -> None:
+def draw(console: Console, name: str, histogram: hist.Hist[Any], *, simulated: bool = False) -> None:
     """Print a one-dimensional histogram as wide as the terminal; of others, say why not."""
     if histogram.ndim != 1:
         console.print(Text(f"{plain(name)} has {histogram.ndim} axes: too many for a terminal. --json prints it."))
@@ -48,7 +48,7 @@ def draw(console: Console, name: str, histogram: hist.Hist[Any]) -> None:
     limit = max(_FEWEST_ROWS, min(_MOST_ROWS, console.size.height - _AROUND))
     rows = _rows(histogram, limit)
     is_log = _is_widespread(rows.values)
-    console.print(_heading(name, histogram, rows, is_log=is_log))
+    console.print(_heading(name, histogram, rows, is_log=is_log, simulated=simulated))
     ascii_only = not _can_write(console, _BLOCK + _TICK)
     for start, bar, number in _lines(rows, min(console.size.width, _WIDEST), is_log=is_log):
         text = Text.assemble(start, (bar, "cyan"), number)
@@ -113,13 +113,15 @@ def _is_widespread(values: np.ndarray[Any, Any]) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------ text
-def _heading(name: str, histogram: hist.Hist[Any], rows: _Rows, *, is_log: bool) -> Text:
+def _heading(name: str, histogram: hist.Hist[Any], rows: _Rows, *, is_log: bool, simulated: bool) -> Text:
     axis = histogram.axes[0]
     remarks = [plain(histogram.label or "")]
     if rows.together > 1:
         remarks.append(f"{len(axis)} bins drawn {rows.together} a row")
     if is_log:
         remarks.append("log scale")
+    if simulated:
+        remarks.append("simulated")
     rest = ", ".join(remark for remark in remarks if remark)
     text = Text.assemble((plain(name), "bold"), "  ", plain(axis.label))
     return text.append(f"\n{rest}", style="dim") if rest else text

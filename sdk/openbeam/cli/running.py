@@ -118,10 +118,9 @@ def print_run(run: Run) -> None:
     if run.state is not RunState.failed:
         _print_histograms(console, run)
     provenance = run.provenance
-    source = plain(provenance.dataset) + (f", doi:{plain(provenance.doi)}" if provenance.doi else "")
     style = "green" if run.state is RunState.complete else "red"
     console.print(Text.assemble((run.state.value, style), "  ", run.account.sentence()))
-    console.print(Text(f"{plain(provenance.function)} on {source}"), soft_wrap=True)
+    console.print(Text(f"{plain(provenance.function)} on {plain(provenance.source())}"), soft_wrap=True)
     console.print(Text(f"run {run.id}{_times(run.seconds)}", style="dim"), soft_wrap=True)
 
 
@@ -130,7 +129,7 @@ def _print_histograms(console: Console, run: Run) -> None:
     from openbeam.cli.figure import draw
 
     for name, histogram in run.histograms.items():
-        draw(console, name, histogram)
+        draw(console, name, histogram, simulated=run.provenance.simulated)
         console.print()
 
 

@@ -76,6 +76,8 @@ class InspectResult(Model):
     offsets: list[int]
     """Cluster boundaries, from 0 to ``entries``."""
     columns: list[str]
+    simulated: bool = False
+    """Whether the file says of itself that no detector recorded its events."""
 
 
 def file_name(checksum: str, size: int) -> str:

@@ -99,10 +99,17 @@ class Provenance(Model):
     sha256: str
     dataset: str
     doi: str | None
+    simulated: bool = False
+    """True where no detector recorded the events: who shows the histograms says so."""
     params: dict[str, Any]
     """Every parameter, defaults filled in."""
     endpoint: str
     environment: str | None
+
+    def source(self) -> str:
+        """Return the data in a few words, e.g. ``cms-2010-zmumu, doi:10.7483/…`` or ``toy, simulated``."""
+        parts = [self.dataset, self.doi and f"doi:{self.doi}", "simulated" if self.simulated else None]
+        return ", ".join(part for part in parts if part)
 
 
 class Run(Model):

@@ -24,7 +24,7 @@ from openbeam_service.tasks.choice import choose_endpoint
 
 __all__ = ["resubmit"]
 
-_COPIED: Final = ("params", "dataset", "doi", "tree", "layout", "stated_events")
+_COPIED: Final = ("params", "dataset", "doi", "simulated", "tree", "layout", "stated_events")
 
 
 def resubmit(db: Session, caller: Principal, run_id: str, endpoint_ref: str | None) -> RunRow:

@@ -36,6 +36,8 @@ class RunRow(Base):
     """Every parameter, defaults filled in, in canonical form."""
     dataset: Mapped[str] = mapped_column(String(64))
     doi: Mapped[str | None] = mapped_column(String(100))
+    simulated: Mapped[bool] = mapped_column(default=False)
+    """The dataset's record says so, or one of its files does of itself."""
     tree: Mapped[str] = mapped_column(String(200))
     layout: Mapped[Layout] = mapped_column(Enum(Layout, native_enum=False, length=16))
     stated_events: Mapped[int | None] = mapped_column(BigInteger)
@@ -81,6 +83,7 @@ class FileFactsRow(Base):
     entries: Mapped[int] = mapped_column(BigInteger)
     offsets: Mapped[list[int]] = mapped_column(JSON)
     columns: Mapped[list[str]]
+    simulated: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime] = mapped_column(default=now)
 
 

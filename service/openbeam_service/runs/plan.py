@@ -38,6 +38,8 @@ class FileFacts:
     entries: int
     offsets: Sequence[int]
     """Cluster boundaries, ascending, from 0 to ``entries``."""
+    simulated: bool = False
+    """What the file says of itself."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from openbeam.models import DataFile, TaskKind, TaskProblem
 from openbeam.states import RunState, TaskState
 from sqlalchemy import insert, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session, defer, undefer
 
 from openbeam_service.database import new_id, now
 from openbeam_service.runs import cache
@@ -70,13 +70,13 @@ def _identity(file: DataFile) -> tuple[str, int]:
 def _facts(db: Session, run: RunRow, files: Sequence[DataFile]) -> dict[tuple[str, int], FileFacts]:
     found = {}
     for some in _some(files):
-        query = select(FileFactsRow.checksum, FileFactsRow.size, FileFactsRow.entries, FileFactsRow.offsets).where(
+        query = select(FileFactsRow).where(
             FileFactsRow.checksum.in_([file.checksum for file in some]),
             FileFactsRow.tree == run.tree,
             FileFactsRow.lender_id == run.endpoint.owner_id,
         )
-        for checksum, size, entries, offsets in db.execute(query):
-            found[checksum, size] = FileFacts(entries, offsets)
+        for row in db.scalars(query.options(defer(FileFactsRow.columns))):
+            found[row.checksum, row.size] = FileFacts(row.entries, row.offsets, row.simulated)
     return found
 
 
@@ -123,6 +123,7 @@ def _cut(db: Session, run: RunRow, files: Sequence[DataFile], facts: Sequence[Fi
     _take_known(db, run, tasks)
     db.execute(insert(TaskRow), tasks)
     _compare_with_record(run, sum(chunk.events for chunk in chunks))
+    run.simulated = run.simulated or any(file.simulated for file in facts)
     run.state = RunState.running
     to_queue = ToQueue(run.endpoint_id, run.user_id)
     left = [(task["id"], chunk) for task, chunk in zip(tasks, chunks, strict=True) if not task["cached"]]

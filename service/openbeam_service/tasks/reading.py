@@ -58,6 +58,7 @@ class Facts:
     entries: int
     offsets: list[int]
     columns: list[str]
+    simulated: bool
 
 
 Read = Value | Histograms | Facts | TaskProblem
@@ -131,7 +132,7 @@ def _facts(found: InspectResult) -> Facts:
         raise DataUnavailable("The endpoint's answer about the file is out of bounds.")
     if not (ascending and offsets[0] == 0 and offsets[-1] == found.entries):
         raise DataUnavailable("The endpoint's answer about the file contradicts itself.")
-    return Facts(found.entries, offsets, found.columns)
+    return Facts(found.entries, offsets, found.columns, found.simulated)
 
 
 def _histograms(found: ChunkResult, events: int) -> Histograms:

@@ -182,6 +182,7 @@ class _Batch:
                 entries=facts.entries,
                 offsets=facts.offsets,
                 columns=facts.columns,
+                simulated=facts.simulated,
             )
         )
 

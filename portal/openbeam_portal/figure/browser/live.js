@@ -178,22 +178,30 @@ class Figure {
   drawPlot(histogram, width, processed) {
     const Plot = plotFor(histogram);
     if (!(this.plot instanceof Plot)) this.plot = new Plot(this.panel.svg);
-    const { words, header } = this.data;
+    const { words } = this.data;
+    const header = this.header();
     const count = this.run ? fill(words.eventCount, { events: grouped(processed) }) : "";
     this.plot.show({
       histogram,
       log: this.isLog(histogram),
       share: !this.run || isFinal(this.run.state) ? 1 : shareDone(this.run.account),
-      header: header ?? {},
+      header,
       count,
       width,
       words,
       room: Boolean(this.panel.notice?.isConnected),
       still: this.quiet.matches || document.hidden,
     });
-    set(this.panel.svg, { "aria-label": summaryText(histogram, this.run ? processed : histogram.total, words) });
+    const summary = summaryText(histogram, this.run ? processed : histogram.total, words);
+    set(this.panel.svg, { "aria-label": [summary, header.kind].filter(Boolean).join(" ") });
     this.panel.reader.hidden = false;
     this.read(this.index);
+  }
+
+  /** A file may say of itself what its record does not: the run knows. */
+  header() {
+    const { header, words } = this.data;
+    return this.run?.provenance?.simulated ? { ...header, kind: words.simulated } : header ?? {};
   }
 
   drawEmpty(width) {
