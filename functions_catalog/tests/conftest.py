@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import awkward as ak
+import numpy as np
 import pytest
+import uproot
 from openbeam_datasets.record import load_record
 from support.at_hand import opendata_folder
 from support.events import Shelf, needs_opendata
 from support.runs import Runs
+
+Numbers = np.ndarray[Any, Any]
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +48,18 @@ def events_files(
 def run(events_files: Callable[[str], list[Path]]) -> Runs:
     """Return what runs an analysis over events ``start`` to ``stop`` of a dataset, its first one by default."""
     return Runs(events_files)
+
+
+@pytest.fixture(scope="session")
+def doublemu_pairs(events_files: Callable[[str], list[Path]]) -> dict[str, Numbers]:
+    """Return the events with two muons, a row each, with mass and momentum of the pair: uproot and numpy alone."""
+    with uproot.open({events_files("cms-2012-doublemu")[0]: "Events"}) as tree:
+        events = tree.arrays()
+    two = events[events.nMuon == 2]
+    found = {name: ak.to_numpy(two[f"Muon_{name}"]).astype(float) for name in ("pt", "eta", "phi", "mass", "charge")}
+    p = found["pt"] * np.cosh(found["eta"])
+    energy = np.sqrt(p**2 + found["mass"] ** 2).sum(axis=1)
+    px = (found["pt"] * np.cos(found["phi"])).sum(axis=1)
+    py = (found["pt"] * np.sin(found["phi"])).sum(axis=1)
+    pz = (found["pt"] * np.sinh(found["eta"])).sum(axis=1)
+    return found | {"m": np.sqrt(energy**2 - px**2 - py**2 - pz**2), "pair_pt": np.hypot(px, py)}

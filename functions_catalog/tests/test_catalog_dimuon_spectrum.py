@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import hist
 import numpy as np
 import pytest
-import uproot
 from openbeam import histograms
 
 Histograms = dict[str, hist.Hist[Any]]
 Run = Callable[..., Histograms]
-Files = Callable[[str], list[Path]]
 Numbers = np.ndarray[Any, Any]
 
 
 pytestmark = pytest.mark.opendata
-
-
-@pytest.fixture(scope="module")
-def pairs(events_files: Files) -> dict[str, Numbers]:
-    """Return the events with two muons, a row each, and their masses: uproot and numpy, nothing of ours."""
-    with uproot.open({events_files("cms-2012-doublemu")[0]: "Events"}) as tree:
-        events = tree.arrays()
-    two = events[events.nMuon == 2]
-    found = {name: ak.to_numpy(two[f"Muon_{name}"]).astype(float) for name in ("pt", "eta", "phi", "mass", "charge")}
-    p = found["pt"] * np.cosh(found["eta"])
-    energy = np.sqrt(p**2 + found["mass"] ** 2).sum(axis=1)
-    px = (found["pt"] * np.cos(found["phi"])).sum(axis=1)
-    py = (found["pt"] * np.sin(found["phi"])).sum(axis=1)
-    pz = (found["pt"] * np.sinh(found["eta"])).sum(axis=1)
-    return found | {"m": np.sqrt(energy**2 - px**2 - py**2 - pz**2)}
 
 
 @pytest.mark.parametrize(
@@ -53,8 +34,9 @@ def pairs(events_files: Files) -> dict[str, Numbers]:
     ids=str,
 )
 def test_dimuon_spectrum_bin_by_bin(
-    run: Run, pairs: dict[str, Numbers], ends: tuple[float, float], bins: int, params: dict[str, Any]
+    run: Run, doublemu_pairs: dict[str, Numbers], ends: tuple[float, float], bins: int, params: dict[str, Any]
 ) -> None:
+    pairs = doublemu_pairs
     opposite = pairs["charge"].sum(axis=1) == 0
     kept = {"opposite": opposite, "same": ~opposite, "both": opposite | True}[params.get("charge", "opposite")]
     kept &= pairs["pt"].min(axis=1) >= params.get("min_pt", 0)

@@ -22,6 +22,10 @@ PARAMETERS = [
 ]
 NAMES = {
     "dimuon_spectrum",
+    "muon_kinematics",
+    "phi_omega",
+    "psi_2s",
+    "upsilon_family",
     "z_mumu",
 }
 SECTIONS = [

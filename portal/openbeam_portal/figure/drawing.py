@@ -173,7 +173,7 @@ def _draw_map(axes: Axes, histogram: Histogram, picture: Picture) -> None:
     mesh = axes.pcolormesh(first.edges, second.edges, values.T, cmap=_PALE, norm=norm, rasterized=True)
     axes.set_position((0.125, 0.205, 0.72, 0.715))
     bar = axes.figure.colorbar(mesh, cax=axes.figure.add_axes((0.86, 0.205, 0.03, 0.715)))
-    bar.set_label(_printable(picture.count))
+    bar.set_label(_printable(str(histogram.label or picture.count)))
     for name, axis in (("x", first), ("y", second)):
         axes.set(**{f"{name}label": _printable(axis.label or axis.name)})
         if _is_log(axis):

@@ -1,0 +1,1 @@
+"""The psi(2S): the excited J/psi, and how much rarer it is."""
