@@ -22,7 +22,7 @@ def _publish(client: Client, spec: DatasetSpec) -> str:
 
 def _line(spec: DatasetSpec) -> str:
     events = f"{spec.events:,} events" if spec.events is not None else "events not counted"
-    return f"{spec.name}: {spec.title}, {events}, https://doi.org/{spec.doi}"
+    return f"{spec.name}: {spec.title}, {events}, {spec.link}"
 
 
 def main() -> None:

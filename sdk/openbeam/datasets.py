@@ -64,11 +64,11 @@ class DatasetCalls:
         simulated: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Dataset:
-        """Upload a ROOT file and publish it as a dataset of its own.
+        """Upload a ROOT or CSV file and publish it as a dataset of its own.
 
         ``like`` names a dataset whose tree, layout, columns, experiment, collision and licence this one shares;
-        without it the tree is ``Events`` and the layout ``nanoaod``. ``simulated`` says that no detector recorded the
-        events: every figure made from them will say so.
+        without it the tree is ``Events`` and the layout ``nanoaod``, or ``csv`` for a file that is called so.
+        ``simulated`` says that no detector recorded the events: every figure made from them will say so.
 
         Raises
         ------

@@ -103,6 +103,7 @@ def local_spec(
 
     """
     _check_file(path)
+    usual = Layout.csv if path.suffix.lower() == ".csv" else Layout.nanoaod
     fields = {"columns"} if simulated else {"columns", "experiment", "collision", "license"}
     shared = {} if like is None else like.model_dump(include=fields)
     remark = "Columns" if simulated else "Columns, experiment and licence"
@@ -111,7 +112,7 @@ def local_spec(
         name=name,
         title=title or path.name,
         tree=tree or (like.tree if like else "Events"),
-        layout=layout or (like.layout if like else Layout.nanoaod),
+        layout=layout or (like.layout if like else usual),
         notes=[f"{remark} as in {like.name}."] if like else [],
         files=[DataFile(uri="", size=path.stat().st_size, checksum=_EMPTY, note=path.name)],
         local=True,

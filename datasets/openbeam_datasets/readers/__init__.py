@@ -1,4 +1,4 @@
-"""Reading ROOT files: their facts, and their events as coffea knows them.
+"""Reading ROOT and CSV files: their facts, and their events as coffea knows them.
 
 Importing this package imports coffea, which takes seconds: an engine does it once and forks. Nothing else of
 ``openbeam_datasets`` does.

@@ -1,7 +1,8 @@
-"""A range of a file's events, as coffea's NanoEvents: nothing is read until it is used."""
+"""A range of a file's events: a tree's as coffea's NanoEvents, read when they are used; a CSV file's at once."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any, ClassVar
 import awkward as ak
 import numpy as np
 import vector
-from coffea.nanoevents import BaseSchema, NanoAODSchema, NanoEventsFactory
+from coffea.nanoevents import BaseSchema, NanoAODSchema, NanoEventsFactory, PHYSLITESchema
 from openbeam.errors import InvalidInput
 from openbeam.models import Layout
 
+from openbeam_datasets.readers.lines import open_lines, warm_lines
 from openbeam_datasets.readers.tree import open_tree, reading
 
 __all__ = ["open_events"]
@@ -26,7 +28,7 @@ class OutreachSchema(NanoAODSchema):  # type: ignore[misc]  # coffea is not type
     warn_missing_crossrefs = False
 
 
-_SCHEMAS = {Layout.nanoaod: OutreachSchema, Layout.flat: BaseSchema}
+_SCHEMAS = {Layout.nanoaod: OutreachSchema, Layout.flat: BaseSchema, Layout.physlite: PHYSLITESchema}
 
 
 def _warm() -> None:
@@ -36,6 +38,7 @@ def _warm() -> None:
     one = ak.from_numpy(np.ones(1))
     muon = vector.zip({"pt": one, "eta": one, "phi": one, "mass": one})
     ak.to_numpy((muon + muon).mass)
+    warm_lines()
 
 
 _warm()
@@ -45,7 +48,7 @@ _warm()
 def open_events(path: Path, *, tree: str, layout: Layout, start: int, stop: int) -> Iterator[Any]:
     """Give the events from ``start`` up to ``stop`` of a file, for use inside the block.
 
-    Columns are read from the file when they are first used, so nothing can be read after the block.
+    A tree's columns are read when they are first used, so nothing can be read after the block.
 
     Raises
     ------
@@ -55,6 +58,10 @@ def open_events(path: Path, *, tree: str, layout: Layout, start: int, stop: int)
         When it cannot be read, has no such tree, or has no such range.
 
     """
+    if layout is Layout.csv:
+        with open_lines(path, start, stop) as events:
+            yield events
+        return
     with open_tree(path, tree) as (directory, found):
         # coffea cuts a range that reaches over the end; events would be missing and nobody would know.
         if not 0 <= start <= stop <= found.num_entries:
@@ -64,7 +71,8 @@ def open_events(path: Path, *, tree: str, layout: Layout, start: int, stop: int)
                 stop=stop,
                 entries=found.num_entries,
             )
-        with reading("The tree"):
+        # A full NanoAOD or PHYSLITE file has hundreds of columns that coffea says it skips; nobody asked for them.
+        with reading("The tree"), warnings.catch_warnings(action="ignore"):
             factory = NanoEventsFactory.from_root(
                 directory,
                 treepath=tree,

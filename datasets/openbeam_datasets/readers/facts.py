@@ -8,13 +8,14 @@ from typing import Any
 from openbeam.models import SIMULATED_TITLE, InspectResult
 from uproot.behaviors.RNTuple import HasFields
 
+from openbeam_datasets.readers.lines import csv_facts
 from openbeam_datasets.readers.tree import open_tree, reading
 
 __all__ = ["inspect_file"]
 
 
 def inspect_file(path: Path, tree: str) -> InspectResult:
-    """Return entries, cluster boundaries and column names of a tree.
+    """Return entries, cluster boundaries and column names of a tree; of a CSV file, where ``tree`` is empty.
 
     A chunk that begins and ends at boundaries reads every compressed block once.
 
@@ -26,6 +27,8 @@ def inspect_file(path: Path, tree: str) -> InspectResult:
         When it cannot be read or has no such tree.
 
     """
+    if not tree:
+        return csv_facts(path)
     with open_tree(path, tree) as (_, found), reading("The tree"):
         entries = int(found.num_entries)
         if entries < 0:

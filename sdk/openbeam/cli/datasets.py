@@ -54,12 +54,14 @@ def _origin(dataset: Dataset) -> str:
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A ROOT file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A ROOT or CSV file.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call the dataset.")],
     tree: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its tree.  [default: as in --like, or Events]")
     ] = None,
-    layout: Annotated[Layout | None, typer.Option(help="How its columns become events.")] = None,
+    layout: Annotated[
+        Layout | None, typer.Option(help="How its columns become events.  [default: csv for *.csv, else nanoaod]")
+    ] = None,
     like: Annotated[str | None, typer.Option(metavar="DATASET", help="A dataset with the same columns.")] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="One line that says what it is.")] = None,
     *,

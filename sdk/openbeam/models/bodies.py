@@ -49,6 +49,7 @@ class InspectBody(Model):
     file: Checksum
     size: int
     tree: str
+    """Empty for CSV."""
 
 
 class CallResult(Model):

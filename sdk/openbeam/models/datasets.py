@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from openbeam.models.bounds import Checksum, Model, Name
 
@@ -23,6 +23,10 @@ class Layout(StrEnum):
     """Collections (``events.Muon.pt``), read with coffea's NanoAOD schema."""
     flat = "flat"
     """One field a branch (``events.px1``)."""
+    physlite = "physlite"
+    """ATLAS's collections (``events.Muons.pt``), read with coffea's PHYSLITE schema."""
+    csv = "csv"
+    """A text file with a line an event: one field a column, numbers or text. It has no tree."""
 
 
 class DataFile(Model):
@@ -53,6 +57,7 @@ class DatasetSpec(Model):
     notes: Annotated[list[str], Field(max_length=20)] = Field(default_factory=list)
     """Known errata and remarks, shown with every figure's provenance."""
     tree: Annotated[str, StringConstraints(max_length=200)] = "Events"
+    """Empty for CSV."""
     layout: Layout = Layout.nanoaod
     events: Annotated[int, Field(ge=0)] | None = None
     """As the record states it; None where it is not stated (the endpoint counts)."""
@@ -61,6 +66,19 @@ class DatasetSpec(Model):
     """True for a file that somebody added by hand: it has no DOI."""
     simulated: bool = False
     """True where no detector recorded the events: every figure made from them says so."""
+
+    @property
+    def link(self) -> str:
+        """Where the record is read about: its DOI, else its page; empty for a file that somebody added."""
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        return f"https://opendata.cern.ch/record/{self.recid}" if self.recid else ""
+
+    @model_validator(mode="after")
+    def _csv_has_no_tree(self) -> Self:
+        if self.layout is Layout.csv:
+            self.tree = ""
+        return self
 
 
 class Dataset(DatasetSpec):
