@@ -21,9 +21,8 @@ ENV PATH=/opt/openbeam/bin:/usr/local/bin:/usr/bin:/bin OPENBEAM_HOME=/var/lib/o
 USER 10001:10001
 WORKDIR /var/lib/openbeam
 # A new volume takes the owner of what is at its place in the image.
-RUN mkdir -m 700 endpoints tokens endpoints/local && mkdir endpoints/local/files && \
-    for seat in 0 1 2 3; do mkdir -p seats/$seat/door; done
+RUN mkdir -m 700 endpoints hosts tokens
 # What the agent says of itself.
 HEALTHCHECK --interval=3s --timeout=15s --start-period=300s \
-    CMD ["sh", "-c", "grep -qs '\"phase\":\"ready\"' endpoints/*/state.json"]
+    CMD ["sh", "-c", "grep -qs '\"phase\":\"ready\"' endpoints/*/state.json hosts/*/state.json"]
 CMD ["openbeam-endpoint", "start", "local"]

@@ -13,6 +13,7 @@ import docker
 import httpx
 import pytest
 from openbeam import Client
+from openbeam.models import ManagedState
 from openbeam.states import RunState
 from playwright.sync_api import Page
 from support import images
@@ -24,7 +25,10 @@ from support.stack import REPOSITORY
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 PHYSICS = ["awkward", "coffea", "correctionlib", "hist", "numba", "uproot", "vector"]
-ONE_SHOT = {"prepare", "enrol"}
+ONE_SHOT = {"prepare", "environment", "enrol"}
+OWNERS = {"enrol", "host"}
+HOST = "host"
+"""Alone has the container engine's socket."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,16 @@ def site(engine: docker.DockerClient, built: dict[str, Built]) -> Iterator[Compo
     finally:
         site.down()
     assert parts(engine, site) == ([], [], [])
+    assert managed(engine) == []
+    assert engine.volumes.list(filters=MANAGED) == []
+
+
+MANAGED = {"label": "openbeam.host"}
+
+
+def managed(engine: docker.DockerClient) -> list[Any]:
+    """Return the containers that the host agent has made."""
+    return list(engine.containers.list(all=True, filters=MANAGED))
 
 
 def parts(engine: docker.DockerClient, site: ComposeSite) -> tuple[list[Any], list[Any], list[Any]]:
@@ -113,6 +127,18 @@ def test_one_command_brings_up_a_site_and_a_run_is_complete(site: ComposeSite) -
     assert endpoint.status.isolation == "docker"
 
 
+def test_its_endpoint_is_a_managed_one_that_administrators_change(
+    engine: docker.DockerClient, site: ComposeSite
+) -> None:
+    with site.client(site.person("admin").token) as client:
+        (lab,) = client.host("site").endpoints
+        assert (lab.name, lab.state, lab.workers) == ("local", ManagedState.running, 2)
+        assert {one.labels["openbeam.role"] for one in managed(engine)} > {"agent", "engine-0"}
+        client.change_managed("site", lab, workers=1)
+        assert client.wait_for_managed("site", lab, 120).state is ManagedState.running
+        assert counted(client) == 2304
+
+
 def test_a_student_signs_in_at_the_portal(site: ComposeSite, chromium: str, page: Page) -> None:
     assert chromium
     sign_in(page, site)
@@ -132,9 +158,11 @@ def test_containers_are_guarded_and_one_alone_has_an_address(engine: docker.Dock
         host = about["HostConfig"]
         assert host["ReadonlyRootfs"], name
         assert host["CapDrop"] == ["ALL"], name
+        added = [each.removeprefix("CAP_") for each in host["CapAdd"] or []]
+        assert added == (["DAC_OVERRIDE"] if name in OWNERS else []), name
         assert not host["Privileged"], name
         assert "no-new-privileges:true" in host["SecurityOpt"], name
-        assert "docker.sock" not in json.dumps(about["Mounts"]), name
+        assert ("docker.sock" in json.dumps(about["Mounts"])) == (name == HOST), name
         assert not re.search(r"password|secret|token", json.dumps(about["Config"]["Env"]), re.IGNORECASE), name
         ports[name] = {each["HostIp"] for bound in (host["PortBindings"] or {}).values() for each in bound}
         assert about["State"]["Status"] == ("exited" if name in ONE_SHOT else "running"), name
@@ -147,8 +175,8 @@ def test_what_may_not_meet_does_not(site: ComposeSite) -> None:
     """The portal has no key of the issuer's, the agent no token of the operator's, and nobody else the database."""
     portal = site.inside("portal", "find", "/var/lib/openbeam", "-type", "f").split()
     assert {path.rpartition("/")[2] for path in portal} == {"portal-client.secret", "cookie.secret"}
-    assert "operator" not in site.inside("endpoint", "find", "/var/lib/openbeam")
-    for other in ("portal", "endpoint"):
+    assert "operator" not in site.inside(HOST, "find", "/var/lib/openbeam")
+    for other in ("portal", HOST):
         assert "PGSQL" not in site.inside(other, "sh", "-c", "ls /var/run/postgresql 2>/dev/null || true")
 
 

@@ -48,6 +48,11 @@ class AgentFolder:
         return self.path / "identity.json"
 
     @property
+    def state_path(self) -> Path:
+        """What the agent says of itself."""
+        return self.path / "state.json"
+
+    @property
     def configured(self) -> bool:
         """True when it has been registered with the service."""
         return self.config_path.exists() and self.key_path.exists() and self.identity_path.exists()

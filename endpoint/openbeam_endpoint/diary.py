@@ -65,8 +65,9 @@ class Diary:
 
     def ready(self) -> None:
         """Note that it takes work."""
-        self._entry.phase = Phase.ready
-        self._write()
+        if self._entry.phase is not Phase.ready:
+            self._entry.phase = Phase.ready
+            self._write()
 
     def trouble(self, what: str) -> None:
         """Note what does not work; nothing once it does."""

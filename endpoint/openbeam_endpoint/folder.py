@@ -67,11 +67,6 @@ class Folder(AgentFolder):
         return self.path / "sealing.jwk"
 
     @property
-    def state_path(self) -> Path:
-        """What the agent says of itself."""
-        return self.path / "state.json"
-
-    @property
     def log_path(self) -> Path:
         """The agent's log."""
         return self.path / "agent.log"

@@ -49,6 +49,16 @@ def test_enrolling_again_keeps_key_id_and_other_settings(site: Site, rack: HostF
     assert (again.max_endpoints, again.images, again.memory_gb) == (3, ("openbeam/*",), 8)
 
 
+def test_options_become_settings(site: Site, rack: HostFolder) -> None:
+    options = ["--network", "container:front", "--mirror", "https://mirror.example.org", "--no-keep-running"]
+    assert site.run("openbeam-endpoint", "host", "enrol", "rack", *options).returncode == 0
+    found = load(rack.config_path)
+    assert (found.network, found.mirror, found.keep_running) == ("container:front", "https://mirror.example.org", False)
+    back = ["--network", "bridge", "--mirror", "cern", "--keep-running"]
+    assert site.run("openbeam-endpoint", "host", "enrol", "rack", *back).returncode == 0
+    assert load(rack.config_path).keep_running
+
+
 def test_who_is_no_administrator_enrols_nothing(site: Site) -> None:
     assert site.run("openbeam-service", "user", "add", "tom", "--role", "teacher").returncode == 0
     token = site.run("openbeam-service", "token", "tom").stdout.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class ComposeSite:
             "OPENBEAM_PORT": str(self.port),
             "OPENBEAM_PORTAL_PORT": str(self.portal_port),
             "OPENBEAM_WORKERS": "2",
+            "OPENBEAM_ENGINE_MEMORY": "3G",
+            "DOCKER_SOCKET": os.environ["DOCKER_HOST"].removeprefix("unix://"),
         }
         return images.run(images.compose(), "-p", self.name, *files, *command, env=own)
 
@@ -50,7 +53,9 @@ class ComposeSite:
         return time.monotonic() - began
 
     def down(self) -> None:
-        """Remove it and its volumes."""
+        """Remove it and its volumes, as the documentation says."""
+        self.compose("stop", "host")
+        self.compose("run", "--rm", "leave")
         self.compose("down", "-v", "--timeout=5")
 
     def inside(self, service: str, *command: str) -> str:

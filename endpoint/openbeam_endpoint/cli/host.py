@@ -21,6 +21,8 @@ MaxEndpoints = Annotated[int | None, typer.Option(help="Endpoints at once.")]
 Memory = Annotated[float | None, typer.Option("--memory-gb", help="GB of all engines together.")]
 Network = Annotated[str | None, typer.Option(help="The container network of agents.")]
 AgentUrl = Annotated[str | None, typer.Option(help="The service, as containers reach it.")]
+Mirror = Annotated[str | None, typer.Option(help="Where data files come from, instead of CERN.")]
+KeepRunning = Annotated[bool | None, typer.Option(help="Whether endpoints go on without the host agent.")]
 
 
 @app.command()
@@ -31,6 +33,8 @@ def enrol(
     memory_gb: Memory = None,
     network: Network = None,
     agent_url: AgentUrl = None,
+    mirror: Mirror = None,
+    keep_running: KeepRunning = None,
 ) -> None:
     """Make this machine a host, or change one. You have to be signed in as an administrator."""
     from openbeam_endpoint.host.enrol import enrol as make
@@ -41,6 +45,8 @@ def enrol(
         "memory_gb": memory_gb,
         "network": network,
         "agent_url": agent_url,
+        "mirror": mirror,
+        "keep_running": keep_running,
     }
     folder = make(Home.from_env(), name, {key: value for key, value in options.items() if value is not None})
     print(f"{name} is enrolled at {folder.identity().url}. Start its agent: openbeam-endpoint host start {name}")
@@ -52,16 +58,17 @@ def start(
     name: Name,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log to its file alone.")] = False,
 ) -> None:
-    """Run a host's agent until Ctrl-C. Endpoints go on running without it."""
+    """Run a host's agent until Ctrl-C. Endpoints go on running without it, unless its settings say otherwise."""
     # Everything that it needs is heavy for the other commands.
     from openbeam_endpoint.agent.log import configure as configure_log
+    from openbeam_endpoint.diary import Diary
     from openbeam_endpoint.host.agent import HostAgent
     from openbeam_endpoint.host.folder import known
 
     folder = known(Home.from_env(), name)
-    with folder.alone():
+    with folder.alone(), Diary.kept(folder.state_path) as diary:
         configure_log(folder.log_path, quiet=quiet)
-        agent, stop = HostAgent(folder, folder.config()), threading.Event()
+        agent, stop = HostAgent(folder, folder.config(), diary), threading.Event()
 
         def on_signal(_number: int, _frame: object) -> None:
             stop.set()

@@ -20,9 +20,10 @@ import psutil
 import structlog
 from openbeam import __version__
 from openbeam.errors import NotAllowed, NotSignedIn, OpenbeamError
-from openbeam.models import HostOrders, HostReport, HostStatus, ImageName
+from openbeam.models import HostOrders, HostReport, HostStatus, ImageName, ManagedState
 from pydantic import TypeAdapter, ValidationError
 
+from openbeam_endpoint.diary import Diary
 from openbeam_endpoint.host.carry import Carrier
 from openbeam_endpoint.host.config import HostConfig
 from openbeam_endpoint.host.folder import HostFolder
@@ -45,7 +46,8 @@ _IMAGE: Final = TypeAdapter(ImageName)
 class HostAgent:
     """One host at work."""
 
-    def __init__(self, folder: HostFolder, config: HostConfig) -> None:
+    def __init__(self, folder: HostFolder, config: HostConfig, diary: Diary) -> None:
+        self._diary = diary
         identity = folder.identity()
         self._link = HostLink(config.url, identity.host_id, folder.key())
         self._config = config
@@ -61,7 +63,7 @@ class HostAgent:
         self._away = False
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set. What runs goes on running.
+        """Work until ``stop`` is set. What runs goes on running, unless the settings say otherwise.
 
         Raises
         ------
@@ -79,6 +81,8 @@ class HostAgent:
                 self._wake.wait(_LOOK_SECONDS)
         finally:
             self._link.close()
+            if not self._config.keep_running:
+                self._hands.remove_all()
 
     def stop(self) -> None:
         """Wake the loop, so that it sees that it is to end."""
@@ -137,6 +141,7 @@ class HostAgent:
     def _note_trouble(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
+            self._diary.trouble(trouble)
             (log.warning if trouble else log.info)("the container engine", says=trouble or "answers again")
 
     def _report(self, orders: HostOrders, there: Sequence[Found]) -> None:
@@ -145,6 +150,8 @@ class HostAgent:
             gone = [] if self._trouble else self._carrier.gone(orders)
             self._link.report(HostReport(status=self._status(), endpoints=seen, gone=gone))
             self._reported = time.monotonic()
+            if not self._trouble and all(one.state is not ManagedState.starting for one in seen):
+                self._diary.ready()
         except (NotSignedIn, NotAllowed) as error:
             self._refused = error
         except OpenbeamError as error:

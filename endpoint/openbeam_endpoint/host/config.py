@@ -25,6 +25,7 @@ _Rule = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*][A-Za-z0-9._/:@*-]{
 _Mirror = Annotated[
     str, StringConstraints(pattern=r"^((https?|root)://[^\s,]+|cern)(, ?((https?|root)://[^\s,]+|cern))*$")
 ]
+_Network = Annotated[str, StringConstraints(pattern=r"^(container:)?[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 _Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
 
@@ -61,14 +62,20 @@ class HostConfig(Model):
         description="http(s):// or root:// addresses that endpoints read instead of CERN's open data storage; cern\n"
         "among them is CERN itself.",
     )
-    network: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = Field(
+    network: _Network = Field(
         default="bridge",
-        description="The container network of agents, by which they reach the service. Engines have none.",
+        description="The container network of agents, by which they reach the service; container:NAME is the one that\n"
+        "another container has. Engines have none.",
     )
     docker: Annotated[str, StringConstraints(pattern=r"^(unix|tcp|http|https|npipe|ssh)://\S+$")] | None = Field(
         default=None,
         description="The socket of Docker, or of Podman's Docker-compatible service, as in DOCKER_HOST. Without this\n"
         "line: Docker's usual one.",
+    )
+    keep_running: bool = Field(
+        default=True,
+        description="Whether endpoints go on running while the host agent does not. Where not, their containers end\n"
+        "with it, and are made again when it starts; data files are kept.",
     )
     drain_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=900,

@@ -19,7 +19,7 @@ from requests.exceptions import RequestException
 from openbeam_endpoint.host import spec
 from openbeam_endpoint.host.config import HostConfig
 from openbeam_endpoint.host.furnish import archives
-from openbeam_endpoint.host.plan import Container, Phase
+from openbeam_endpoint.host.plan import Container, Phase, agents_first
 
 __all__ = ["Found", "Hands"]
 
@@ -204,10 +204,14 @@ class Hands:
                 if (volume.attrs.get("Labels") or {}).get(spec.ENDPOINT) == endpoint:
                     volume.remove(force=True)
 
+    def remove_all(self) -> None:
+        """Remove all containers of this host, agents before their engines; files stay."""
+        for container in agents_first([found.container for found in self.look()]):
+            self.remove(container)
+
     def clear_all(self) -> None:
         """Remove everything that this host has made."""
-        for found in self.look():
-            self.remove(found.container)
+        self.remove_all()
         for endpoint in self.volumes():
             self.clear(endpoint)
 

@@ -22,6 +22,7 @@ __all__ = [
     "Step",
     "Stop",
     "Wanted",
+    "agents_first",
     "plan",
     "seat",
 ]
@@ -110,6 +111,11 @@ class Clear:
 Step = Create | Start | Drain | Stop | Remove | Clear
 
 
+def agents_first(containers: Sequence[Container]) -> list[Container]:
+    """Return containers in the order in which they are to end: an agent gives its tasks back while its engines live."""
+    return sorted(containers, key=lambda one: (one.role != AGENT, one.role))
+
+
 def plan(host: str, wanted: Sequence[Wanted], there: Sequence[Container], volumes: Collection[str]) -> list[Step]:
     """Return the next steps; ``volumes`` names the endpoints that have files."""
     mine: dict[str, list[Container]] = defaultdict(list)
@@ -119,7 +125,7 @@ def plan(host: str, wanted: Sequence[Wanted], there: Sequence[Container], volume
     known = {one.id: one for one in wanted}
     steps = [step for one in wanted for step in _endpoint(one, mine[one.id])]
     for endpoint in sorted((mine.keys() | set(volumes)) - known.keys()):
-        steps += [Remove(container) for container in _agent_first(mine[endpoint])] or [Clear(endpoint)]
+        steps += [Remove(container) for container in agents_first(mine[endpoint])] or [Clear(endpoint)]
     return steps
 
 
@@ -135,7 +141,7 @@ def _endpoint(wanted: Wanted, there: Sequence[Container]) -> Iterator[Step]:
     if len(fit) < len(there):
         return
     if not wanted.running:
-        yield from (Stop(one) for one in _agent_first(fit) if one.phase in {"running", "restarting"})
+        yield from (Stop(one) for one in agents_first(fit) if one.phase in {"running", "restarting"})
     elif old := [one for one in fit if wanted.spec not in {None, one.spec}]:
         yield from _replace(old)
     else:
@@ -163,7 +169,3 @@ def _complete(wanted: Wanted, there: Sequence[Container]) -> Iterator[Step]:
         elif have[role].phase in {"created", "exited"}:
             yield Start(have[role])
     yield from (Remove(one) for role, one in have.items() if role not in roles)
-
-
-def _agent_first(containers: Sequence[Container]) -> list[Container]:
-    return sorted(containers, key=lambda one: (one.role != AGENT, one.role))

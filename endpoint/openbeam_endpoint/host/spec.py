@@ -115,7 +115,7 @@ def _agent(order: ManagedOrder, config: HostConfig) -> dict[str, Any]:
         "environment": {"OPENBEAM_HOME": f"{STATE}/home", seats.VARIABLE: SEATS, "HOME": "/tmp"},  # noqa: S108
         "mounts": [_volume(order, "state", STATE), _volume(order, "files", FILES), *doors],
         "network_mode": config.network,
-        "hostname": None if config.network == "host" else "agent",
+        "hostname": None if config.network == "host" or config.network.startswith("container:") else "agent",
         "mem_limit": _AGENT_BYTES,
         "memswap_limit": _AGENT_BYTES,
         "pids_limit": _AGENT_PROCESSES,
