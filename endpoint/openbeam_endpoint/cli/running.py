@@ -10,6 +10,7 @@ import typer
 from openbeam.cli.screen import diagnostics
 from openbeam.errors import Conflict
 from openbeam.home import Home
+from openbeam.loading import loading
 
 from openbeam_endpoint.cli.names import Name, known, named, tell
 from openbeam_endpoint.folder import Folder
@@ -40,7 +41,8 @@ def start(
         _detached(folder, wait)
         return
     # Everything that an agent needs is heavy for the other commands.
-    from openbeam_endpoint.agent.main import run
+    with loading():
+        from openbeam_endpoint.agent.main import run
 
     run(folder, quiet=quiet)
 

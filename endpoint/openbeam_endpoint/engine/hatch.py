@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from openbeam.loading import loading
+
 from openbeam_endpoint.engine import kernel
 from openbeam_endpoint.sandbox.settings import Settings
 
@@ -24,7 +26,8 @@ def hatch(settings: Settings, address: Path, *closed: socket.socket) -> tuple[so
             for each in (*closed, ours):
                 each.close()
             kernel.die_with_parent(parent)
-            from openbeam_endpoint.engine import zygote
+            with loading():
+                from openbeam_endpoint.engine import zygote
 
             try:
                 zygote.run(settings, theirs, address)

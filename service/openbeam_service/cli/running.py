@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import typer
+from openbeam.loading import loading
 
 __all__ = ["app"]
 
@@ -32,18 +33,19 @@ def serve() -> None:
     """Serve the REST API and the sign-in pages."""
     import sys
 
-    import structlog
-    import uvicorn
+    with loading():
+        import structlog
+        import uvicorn
 
-    from openbeam_service import log
-    from openbeam_service.app import create_app
-    from openbeam_service.database.upgrade import check_schema
-    from openbeam_service.settings import Settings
+        from openbeam_service import log
+        from openbeam_service.app import create_app
+        from openbeam_service.database.upgrade import check_schema
+        from openbeam_service.settings import Settings
 
+        settings = Settings()
+        application = create_app(settings)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    settings = Settings()
     host, port = settings.address
-    application = create_app(settings)
     check_schema(application.state.engine)
     log.set_up(settings.log_level, settings.log_format)
     structlog.get_logger("openbeam.service").info("serving", url=settings.url, host=host, port=port)
@@ -63,8 +65,9 @@ def serve() -> None:
 @app.command()
 def valkey() -> None:
     """Run the queue's server on a unix socket, in place of this process."""
-    from openbeam_service.queue_server import command
-    from openbeam_service.settings import Settings
+    from openbeam.home import Home
 
-    line = command(Settings().home)
+    from openbeam_service.queue_server import command
+
+    line = command(Home.from_env())
     os.execv(line[0], line)  # noqa: S606  a fixed command of our own, without a shell
