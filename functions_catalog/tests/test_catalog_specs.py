@@ -22,6 +22,7 @@ PARAMETERS = [
 ]
 NAMES = {
     "dimuon_spectrum",
+    "higgs_4l",
     "muon_kinematics",
     "phi_omega",
     "psi_2s",

@@ -15,10 +15,20 @@ from openbeam_datasets.files import FileCache
 
 __all__ = ["MADE", "SAMPLES", "Shelf", "needs_opendata"]
 
+_HIGGS: Final = "eos/opendata/cms/derived-data/run1-physics-candidates/higgs/13424-v5"
+
 SAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "cms-2012-doublemu": ("cms-2012-doublemu-100k.root",),
+    "cms-2012-higgs4l": (
+        "cms-2011-2e2mu.csv",
+        f"{_HIGGS}/2e2mu_2012.csv",
+        f"{_HIGGS}/4e_2011.csv",
+        f"{_HIGGS}/4e_2012.csv",
+        "cms-2011-4mu.csv",
+        f"{_HIGGS}/4mu_2012.csv",
+    ),
 }
-"""Dataset to files below ``samples``: other copies of its events, or the first of them."""
+"""Dataset to files: other copies of its events, or the first of them. A bare name is one below ``samples``."""
 
 Maker = Callable[[Path, Path], Path]
 """Given the folder of real events and a new folder, writes a file there and returns its path."""
@@ -49,7 +59,7 @@ class Shelf:
 
         """
         if names := SAMPLES.get(spec.name):
-            return [self.opendata / "samples" / name for name in names]
+            return [self.opendata / ("" if "/" in name else "samples") / name for name in names]
         if make := MADE.get(spec.name):
             folder = self.scratch / spec.name
             folder.mkdir(parents=True)

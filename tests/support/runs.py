@@ -71,4 +71,5 @@ def _pieces(paths: list[Path], record: DatasetSpec, start: int, stop: int) -> li
         (path, max(start, low) - low, min(stop, high) - low)
         for path, (low, high) in zip(paths, pairwise(edges), strict=True)
     ]
-    return [piece for piece in cut if piece[1] < piece[2]] or [(paths[0], start, stop)]
+    # No events at all are no events of the first file.
+    return [piece for piece in cut if piece[1] < piece[2]] or [(paths[0], 0, stop - start)]
