@@ -15,6 +15,7 @@
      |   |- UnknownToken
      |   |- UnknownHost
      |   |- UnknownCredential
+     |   |- UnknownParticle
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
@@ -42,6 +43,7 @@
      |   '- TaskCancelled
      |- RunFailed                             no histogram could be made
      |- NotInstalled                          a command needs another package
+     |- FitFailed                        422  no curve was found that fits a histogram
      '- ServiceTrouble
          |- ServiceUnavailable (ConnectionError)  503
          '- ServiceFault                      500
@@ -63,6 +65,7 @@ __all__ = [
     "CpuUsedUp",
     "DataUnavailable",
     "EngineFault",
+    "FitFailed",
     "FunctionRaised",
     "FunctionRefused",
     "InvalidInput",
@@ -95,6 +98,7 @@ __all__ = [
     "UnknownFile",
     "UnknownFunction",
     "UnknownHost",
+    "UnknownParticle",
     "UnknownRun",
     "UnknownTask",
     "UnknownToken",
@@ -215,6 +219,12 @@ class UnknownCredential(NotKnown):
     """No such credential of the caller."""
 
     word = "credential"
+
+
+class UnknownParticle(NotKnown):
+    """The Particle Data Group's table has no such particle."""
+
+    word = "particle"
 
 
 class UnknownUser(NotKnown):
@@ -386,6 +396,12 @@ class RunFailed(OpenbeamError):
 
 class NotInstalled(OpenbeamError):
     """A command needs a package of ours that is not installed here. ``details``: ``package``."""
+
+
+class FitFailed(OpenbeamError):
+    """No curve was found that fits a histogram, or none with a peak."""
+
+    status = 422
 
 
 class ServiceTrouble(OpenbeamError):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openbeam import Client
+
+# The tests import what is beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @dataclass

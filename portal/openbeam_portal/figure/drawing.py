@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -14,8 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import MaxNLocator
+from openbeam import figures
+from openbeam.figures import BLUE, printable
 from openbeam.histograms import from_uhi, to_uhi
 
 from openbeam_portal.figure.marks import marks_of
@@ -23,10 +23,7 @@ from openbeam_portal.figure.picture import Picture
 
 __all__ = ["draw", "rehearse"]
 
-_BLUE: Final = "#1558c0"
-_PALE: Final = LinearSegmentedColormap.from_list("openbeam", ["#e4edfb", "#6ea3e8", _BLUE, "#0a2550"])
-_ORANGE: Final = "#b45309"
-_GREY: Final = "#4b5563"
+_PALE: Final = LinearSegmentedColormap.from_list("openbeam", ["#e4edfb", "#6ea3e8", BLUE, "#0a2550"])
 
 # Above this, error bars are clutter and bins speak for themselves.
 _FEW_BINS: Final = 120
@@ -34,39 +31,6 @@ _FEW_BINS: Final = 120
 _WIDE_SPREAD: Final = 150
 _ENOUGH_BINS: Final = 8
 _LOG_FLOOR: Final = 0.5
-# What fits below the axis.
-_LINE_LETTERS: Final = 135
-_MOST_LINES: Final = 4
-
-_STYLES: Final[dict[str, Any]] = {
-    "CMS": mplhep.style.CMS,
-    "ATLAS": mplhep.style.ATLAS,
-    "LHCb": mplhep.style.LHCb2,
-    "ALICE": mplhep.style.ALICE,
-}
-# The styles differ in size for figures of their own size; these fit ours.
-_SIZES: Final[dict[str, Any]] = {
-    "font.size": 21,
-    "axes.labelsize": 21,
-    "axes.linewidth": 1.6,
-    "xtick.labelsize": 18,
-    "ytick.labelsize": 18,
-    "xtick.major.size": 11,
-    "xtick.minor.size": 5.5,
-    "ytick.major.size": 11,
-    "ytick.minor.size": 5.5,
-    "xtick.top": True,
-    "ytick.right": True,
-    "xaxis.labellocation": "right",
-    "yaxis.labellocation": "top",
-    "axes.formatter.limits": (-3, 5),
-    "axes.formatter.use_mathtext": True,
-    "savefig.bbox": "standard",
-    "figure.facecolor": "white",
-    "axes.grid": False,
-    "errorbar.capsize": 0,
-}
-
 Histogram = hist.Hist[Any]
 
 
@@ -84,14 +48,13 @@ def draw(picture: Picture) -> bytes:
     histogram = from_uhi(picture.uhi)
     if histogram.ndim not in _KINDS:
         raise ValueError(f"A histogram on {histogram.ndim} axes has no picture.")
-    style = _STYLES.get(picture.experiment, mplhep.style.CMS)
-    with mpl.rc_context(cast("Any", {**style, **_SIZES, "font.family": _families(style)})):
-        figure = Figure(figsize=(10, 7.6), dpi=160)
+    with mpl.rc_context(cast("Any", figures.style(picture.experiment))):
+        figure = Figure(figsize=figures.SIZE, dpi=figures.DPI)
         axes = figure.add_axes((0.125, 0.205, 0.84, 0.715))
         _KINDS[histogram.ndim](axes, histogram, picture)
-        _set_header(axes, picture)
-        _set_notice(axes, picture)
-        _set_provenance(figure, picture)
+        figures.header(axes, picture.experiment, picture.kind, picture.collision)
+        figures.notice(axes, picture.notice)
+        figures.provenance(figure, picture.provenance)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata=dict(picture.metadata))
     return buffer.getvalue()
@@ -103,12 +66,6 @@ def rehearse() -> None:
         [10.0, 20.0]
     )
     draw(Picture(to_uhi(sample), "CMS", "Open Data", notice="-", provenance=("-",)))
-
-
-def _families(style: dict[str, Any]) -> list[str]:
-    """Return the style's fonts, and at the end one that has the letters that they lack."""
-    generic = str(np.atleast_1d(style.get("font.family", "sans-serif"))[0])
-    return [*style.get(f"font.{generic}", [generic])[:1], "DejaVu Sans"]
 
 
 def _draw_line(axes: Axes, histogram: Histogram, picture: Picture) -> None:
@@ -123,17 +80,17 @@ def _draw_line(axes: Axes, histogram: Histogram, picture: Picture) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
     _scale_counts(axes, histogram, crowded=bool(picture.notice))
     _set_marks(axes, histogram)
-    axes.set_xlabel(_printable(axis.label or axis.name))
-    axes.set_ylabel(_printable(str(histogram.label or picture.count)))
+    axes.set_xlabel(printable(axis.label or axis.name))
+    axes.set_ylabel(printable(str(histogram.label or picture.count)))
 
 
 def _draw_steps(axes: Axes, histogram: Histogram) -> None:
     mean = histogram.kind == "MEAN"
     few = histogram.axes[0].size <= _FEW_BINS
     if not mean:
-        pale = {"color": _BLUE, "alpha": 0.22, "linewidth": 0}
+        pale = {"color": BLUE, "alpha": 0.22, "linewidth": 0}
         mplhep.histplot(histogram, ax=axes, histtype="fill", flow="none", **pale)
-        mplhep.histplot(histogram, ax=axes, histtype="step", yerr=False, flow="none", color=_BLUE, linewidth=1.6)
+        mplhep.histplot(histogram, ax=axes, histtype="step", yerr=False, flow="none", color=BLUE, linewidth=1.6)
     if few or mean:
         filled = histogram.values() != 0
         centers = histogram.axes[0].centers[filled]
@@ -146,8 +103,8 @@ def _draw_names(axes: Axes, histogram: Histogram, picture: Picture) -> None:
     names = [str(name) for name in histogram.axes[0]]
     values = histogram.values()
     places = np.arange(len(names))
-    axes.barh(places, values, height=0.62, color=_BLUE, alpha=0.8)
-    axes.set_yticks(places, [_printable(name) for name in names])
+    axes.barh(places, values, height=0.62, color=BLUE, alpha=0.8)
+    axes.set_yticks(places, [printable(name) for name in names])
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.minorticks_on()
     axes.tick_params(axis="y", which="minor", left=False, right=False)
@@ -157,7 +114,7 @@ def _draw_names(axes: Axes, histogram: Histogram, picture: Picture) -> None:
         axes.annotate(
             f"{value:,.6g}", (value, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=17
         )
-    axes.set_xlabel(_printable(str(histogram.label or picture.count)))
+    axes.set_xlabel(printable(str(histogram.label or picture.count)))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter("{x:,.6g}")
     longest = max((len(name) for name in names), default=0)
@@ -173,9 +130,9 @@ def _draw_map(axes: Axes, histogram: Histogram, picture: Picture) -> None:
     mesh = axes.pcolormesh(first.edges, second.edges, values.T, cmap=_PALE, norm=norm, rasterized=True)
     axes.set_position((0.125, 0.205, 0.72, 0.715))
     bar = axes.figure.colorbar(mesh, cax=axes.figure.add_axes((0.86, 0.205, 0.03, 0.715)))
-    bar.set_label(_printable(str(histogram.label or picture.count)))
+    bar.set_label(printable(str(histogram.label or picture.count)))
     for name, axis in (("x", first), ("y", second)):
-        axes.set(**{f"{name}label": _printable(axis.label or axis.name)})
+        axes.set(**{f"{name}label": printable(axis.label or axis.name)})
         if _is_log(axis):
             axes.set(**{f"{name}scale": "log"})
 
@@ -226,50 +183,4 @@ def _set_marks(axes: Axes, histogram: Histogram) -> None:
     }
     for at, label in marks_of(getattr(axis, "marks", ""), axis.edges[0], axis.edges[-1]):
         here = tops[max(0, axis.index(at) - 2) : axis.index(at) + 3]
-        axes.annotate(_printable(label), (at, max(float(here.max(initial=0)), _LOG_FLOOR)), **place)
-
-
-def _set_header(axes: Axes, picture: Picture) -> None:
-    left = axes.text(0, 1.012, picture.experiment, transform=axes.transAxes, va="bottom", weight="bold", fontsize=25)
-    # The italics begin where the bold ends, whatever its length.
-    axes.annotate(
-        picture.kind,
-        (1 if picture.experiment else 0, 0),
-        xycoords=left,
-        xytext=(7 if picture.experiment else 0, 0),
-        textcoords="offset points",
-        va="bottom",
-        style="italic",
-        fontsize=20,
-        annotation_clip=False,
-    )
-    axes.text(1, 1.012, picture.collision, transform=axes.transAxes, va="bottom", ha="right", fontsize=20)
-
-
-def _set_notice(axes: Axes, picture: Picture) -> None:
-    if picture.notice:
-        box: dict[str, Any] = {
-            "boxstyle": "round,pad=0.4",
-            "facecolor": "white",
-            "edgecolor": _ORANGE,
-            "linewidth": 1.6,
-        }
-        place: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 17, "color": _ORANGE, "weight": "bold"}
-        axes.text(0.5, 0.95, picture.notice, transform=axes.transAxes, bbox=box, **place)
-
-
-def _set_provenance(figure: Figure, picture: Picture) -> None:
-    lines = [line for text in picture.provenance for line in textwrap.wrap(text, _LINE_LETTERS)]
-    for number, line in enumerate(reversed(lines[:_MOST_LINES])):
-        figure.text(0.02, 0.018 + 0.026 * number, _printable(line), fontsize=10.5, color=_GREY, va="bottom")
-
-
-def _printable(text: str) -> str:
-    """Return the text as matplotlib can set it: with its formulas when they are sound, else letter by letter."""
-    if "$" not in text:
-        return text
-    try:
-        MathTextParser("path").parse(text)
-    except ValueError:
-        return text.replace("$", r"\$")
-    return text
+        axes.annotate(printable(label), (at, max(float(here.max(initial=0)), _LOG_FLOOR)), **place)

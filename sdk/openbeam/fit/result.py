@@ -1,0 +1,147 @@
+"""What a fit found, as numbers, as sentences and as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openbeam.fit.bins import Bins
+from openbeam.fit.model import Model
+from openbeam.fit.numbers import measured, plain_number
+from openbeam.fit.pdg import Comparison
+from openbeam.fit.shapes import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Fit", "Fitted"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A parameter, as the fit left it."""
+
+    name: str
+    title: str
+    value: float
+    error: float | None
+    """One standard deviation; None when the parameter was not free."""
+    unit: str
+
+    def __str__(self) -> str:
+        if self.error is None:
+            return f"{plain_number(self.value)} {self.unit}".rstrip() + " (held)"
+        return measured(self.value, self.error, self.unit)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A peak upon a background, fitted to the bins of a histogram."""
+
+    signal: str
+    background: str
+    bins: Bins
+    model: Model
+    parameters: tuple[Fitted, ...]
+    covariance: Array
+    """Of ``parameters`` in their order; rows and columns of those that were not free are 0."""
+    background_entries: Fitted
+    """All background in the range."""
+    chi2: float
+    """Distance of the fit from the bins (Baker and Cousins), distributed as chi square where bins are not too empty."""
+    ndf: int
+    """Bins less free parameters."""
+    p_value: float
+    """Chance of a larger chi square, were the curve the truth."""
+    comparison: Comparison | None
+    remarks: tuple[str, ...]
+    """What one should know before believing the numbers."""
+
+    def __getitem__(self, name: str) -> Fitted:
+        """Return a parameter by name."""
+        return next(parameter for parameter in self.parameters if parameter.name == name)
+
+    @property
+    def values(self) -> list[float]:
+        """Values of all parameters in their order."""
+        return [parameter.value for parameter in self.parameters]
+
+    @property
+    def expected(self) -> Array:
+        """Entries that the curve has in each bin."""
+        return self.model.expected(self.bins.edges, self.values)
+
+    @property
+    def expected_background(self) -> Array:
+        """Entries that the background has in each bin."""
+        return self.model.expected_background(self.bins.edges, self.values)
+
+    @property
+    def pulls(self) -> Array:
+        """For each bin: content less curve, in standard deviations that the curve expects."""
+        expected = self.expected
+        return np.asarray((self.bins.values - expected) * np.sqrt(self.bins.scale / expected))
+
+    def goodness(self) -> str:
+        """Return the sentence on how well the curve agrees."""
+        return f"χ²/ndf = {self.chi2:.1f}/{self.ndf} = {self.chi2 / self.ndf:.2f}, p-value {self.p_value:.2g}"
+
+    def plot(self, path: str | Path | None = None, **header: Any) -> Figure:
+        """Return the figure: bins, curve and pulls; save it when there is a path (its ending says the format).
+
+        ``header`` is what stands around it: ``experiment``, ``kind``, ``collision``, ``notice`` and ``provenance``.
+        """
+        from openbeam.fit.figure import Around, draw
+
+        figure = draw(self, Around(**header))
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain JSON types."""
+        return {
+            "histogram": self.bins.name,
+            "label": self.bins.label,
+            "unit": self.bins.unit,
+            "signal": self.signal,
+            "background": self.background,
+            "range": [float(self.bins.edges[0]), float(self.bins.edges[-1])],
+            "entries": self.bins.entries,
+            "weighted": self.bins.weighted,
+            "parameters": [asdict(parameter) for parameter in self.parameters],
+            "covariance": self.covariance.tolist(),
+            "background_entries": asdict(self.background_entries),
+            "chi2": self.chi2,
+            "ndf": self.ndf,
+            "p_value": self.p_value,
+            "comparison": asdict(self.comparison) if self.comparison else None,
+            "remarks": list(self.remarks),
+            "bins": {
+                "edges": self.bins.edges.tolist(),
+                "contents": self.bins.values.tolist(),
+                "expected": self.expected.tolist(),
+                "background": self.expected_background.tolist(),
+                "pulls": self.pulls.tolist(),
+            },
+        }
+
+    def to_csv(self) -> str:
+        """Return the bins as CSV: ``low,high,content,fit,background,pull``."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["low", "high", "content", "fit", "background", "pull"])
+        columns = (self.bins.values, self.expected, self.expected_background, self.pulls)
+        for low, high, *cells in zip(self.bins.edges[:-1], self.bins.edges[1:], *columns, strict=True):
+            writer.writerow([f"{low:.10g}", f"{high:.10g}", *(f"{cell:.8g}" for cell in cells)])
+        return text.getvalue()
+
+    def __str__(self) -> str:
+        lines = [f"{parameter.title}: {parameter}" for parameter in self.parameters]
+        said = [self.goodness(), *([self.comparison.sentence] if self.comparison else []), *self.remarks]
+        return "\n".join([*lines, *said])
