@@ -395,7 +395,7 @@ class RunFailed(OpenbeamError):
 
 
 class NotInstalled(OpenbeamError):
-    """A command needs a package of ours that is not installed here. ``details``: ``package``."""
+    """A command needs a package that is not installed here. ``details``: ``package``."""
 
 
 class FitFailed(OpenbeamError):

@@ -5,7 +5,7 @@ Needs ``pip install 'openbeam[fit]'``.
 
 from __future__ import annotations
 
-from openbeam.errors import InvalidInput
+from openbeam.errors import NotInstalled
 
 try:
     from openbeam.fit.fitting import fit
@@ -14,6 +14,9 @@ try:
 except ModuleNotFoundError as error:
     if str(error.name).partition(".")[0] not in {"iminuit", "scipy"}:
         raise
-    raise InvalidInput(f"Fits need {error.name}: pip install 'openbeam[fit]'", missing=error.name) from None
+    raise NotInstalled(
+        f"Fits need the package {error.name}, which is not installed here. Install it: pip install 'openbeam[fit]'",
+        package=error.name,
+    ) from None
 
 __all__ = ["BACKGROUNDS", "SIGNALS", "Fit", "Fitted", "fit"]
