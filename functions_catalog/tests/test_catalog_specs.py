@@ -21,6 +21,7 @@ PARAMETERS = [
     for field in spec.parameters["properties"]
 ]
 NAMES = {
+    *(f"adl_q{query}" for query in range(1, 9)),
     "dimuon_spectrum",
     "higgs_4l",
     "muon_kinematics",

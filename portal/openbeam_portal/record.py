@@ -23,6 +23,8 @@ def show(dataset: Dataset) -> None:
     st.header(plain(dataset.title))
     if dataset.description:
         st.markdown(plain(dataset.description))
+    if not dataset.files:
+        st.info(plain(dataset.obtain), icon=":material/download:")
     left, right = st.columns([1, 1], gap="large")
     with left:
         st.markdown("  \n".join(f"**{name}:** {value}" for name, value in _facts(dataset).items() if value))
@@ -45,7 +47,7 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         words.RECORDED: str(dataset.year or ""),
         words.EVENTS_ARE: words.SIMULATED_MEANING if dataset.simulated else "",
         words.EVENTS: f"{dataset.events:,}" if dataset.events is not None else "",
-        words.FILES: words.FILES_VALUE.format(files=len(dataset.files), size=size),
+        words.FILES: words.FILES_VALUE.format(files=len(dataset.files), size=size) if dataset.files else "",
         words.RECORD: f"[opendata.cern.ch/record/{dataset.recid}]({record})" if dataset.recid else "",
         "DOI": doi_link(dataset.doi) if dataset.doi else words.NO_DOI if dataset.local else "",
         words.LICENCE: plain(dataset.license),

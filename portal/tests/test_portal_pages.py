@@ -130,6 +130,14 @@ def test_local_files_are_offered_and_named_as_such(service: Any) -> None:
     assert run.provenance.dataset == "mine"
 
 
+def test_a_dataset_without_files_says_how_to_come_by_them(service: Any) -> None:
+    model = service.datasets["cms-2010-zmumu"]
+    service.datasets["cms-2010-zmumu"] = model.model_copy(update={"files": [], "obtain": "Copy it and add it."})
+    at = opened("analysis", function="z_mumu")
+    assert [info.value for info in at.info] == ["Copy it and add it\\."]
+    assert words.FILES not in texts(at)
+
+
 @pytest.mark.usefixtures("service")
 def test_an_unknown_analysis_names_its_nearest() -> None:
     at = opened("analysis", function="z_muma")

@@ -56,6 +56,8 @@ class AtHand:
         return self._fetched(spec)
 
     def _fetched(self, spec: DatasetSpec) -> list[Path]:
+        if not spec.files:
+            raise DataUnavailable(f"{spec.name} has no file that can be fetched. {spec.obtain}")
         size = sum(file.size for file in spec.files) / GB
         if size > self.largest:
             raise DataUnavailable(f"{spec.name} has {size:.1f} GB, and files up to {self.largest:g} GB are fetched.")

@@ -27,6 +27,7 @@ SAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "cms-2011-4mu.csv",
         f"{_HIGGS}/4mu_2012.csv",
     ),
+    "cms-2012-singlemu": ("cms-2012b-singlemu-1000.root",),
 }
 """Dataset to files: other copies of its events, or the first of them. A bare name is one below ``samples``."""
 
@@ -39,7 +40,7 @@ MADE: Final[dict[str, Maker]] = {}
 
 def needs_opendata(spec: DatasetSpec) -> bool:
     """Say whether nothing of a dataset can be read without the folder of real events."""
-    return any(not file.uri.startswith("pypi:") for file in spec.files)
+    return not spec.files or any(not file.uri.startswith("pypi:") for file in spec.files)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from typing import Any, Final
 import numpy as np
 from openbeam_catalog.reference import Reference, Second
 
+from support import adl
 from support.runs import Files
 
 __all__ = ["SECOND", "second"]
 
 Values = np.ndarray[Any, Any]
 
-SECOND: Final[Mapping[str, Callable[[list[Path], int, int], Mapping[str, Values]]]] = {}
+SECOND: Final[Mapping[str, Callable[[list[Path], int, int], Mapping[str, Values]]]] = {**adl.QUERIES}
 """Name to what makes, of the events ``start`` to ``stop`` of some files, the bins of each histogram, ends included."""
 
 

@@ -38,7 +38,7 @@ def datasets(context: typer.Context) -> None:
                 d.title,
                 d.experiment,
                 "" if d.events is None else f"{d.events:,}",
-                decimal(sum(file.size for file in d.files)),
+                decimal(sum(file.size for file in d.files)) if d.files else "–",
                 _origin(d),
             ]
             for d in found

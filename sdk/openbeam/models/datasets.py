@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from openbeam.models.bounds import Checksum, Model, Name
 
@@ -61,7 +61,9 @@ class DatasetSpec(Model):
     layout: Layout = Layout.nanoaod
     events: Annotated[int, Field(ge=0)] | None = None
     """As the record states it; None where it is not stated (the endpoint counts)."""
-    files: Annotated[list[DataFile], Field(min_length=1, max_length=10_000)]
+    obtain: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    """How to come by the events, where nobody states a file's size and checksum; then there are no ``files``."""
+    files: Annotated[list[DataFile], Field(max_length=10_000)]
     local: bool = False
     """True for a file that somebody added by hand: it has no DOI."""
     simulated: bool = False
@@ -79,6 +81,13 @@ class DatasetSpec(Model):
         if self.layout is Layout.csv:
             self.tree = ""
         return self
+
+    @field_validator("files")
+    @classmethod
+    def _can_be_had(cls, files: list[DataFile], info: ValidationInfo) -> list[DataFile]:
+        if not files and not info.data.get("obtain"):
+            raise ValueError("name at least one file, or say in obtain how to come by the events")
+        return files
 
 
 class Dataset(DatasetSpec):

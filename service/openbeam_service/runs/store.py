@@ -42,7 +42,7 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     UnknownFunction, UnknownDataset, UnknownEndpoint, NotAllowed, Conflict
         When the caller may not run it, or not there.
     InvalidInput
-        When the function is not an analysis.
+        When the function is not an analysis, or the dataset has no files.
     InvalidParameter
         Naming the parameter and the bound that it breaks.
 
@@ -51,6 +51,8 @@ def add_run(db: Session, caller: Principal, submit: RunSubmit) -> RunRow:
     if function.kind is not FunctionKind.analysis:
         raise InvalidInput(f"{function.ref} is a plain function: call it as a task (POST /tasks).", field="function")
     spec = find_dataset(db, caller, submit.dataset).spec
+    if not spec["files"]:
+        raise InvalidInput(f"{submit.dataset} has no file that can be fetched. {spec['obtain']}", field="dataset")
     params = complete(function.parameters, submit.params)
     endpoint = choose_endpoint(db, caller, submit.endpoint, function)
     run = RunRow(

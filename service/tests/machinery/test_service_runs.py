@@ -57,6 +57,15 @@ def test_what_the_agent_gets_is_what_the_run_asked_for(operator: httpx.Client, a
     assert wait(operator, run["id"])["state"] == "complete"
 
 
+def test_a_dataset_without_files_says_how_to_come_by_them(operator: httpx.Client, analysis: str) -> None:
+    spec = {"name": "elsewhere", "title": "Elsewhere", "files": [], "obtain": "Copy it and add it."}
+    assert operator.post("/datasets", json=spec | {"obtain": ""}).status_code == 422
+    assert operator.post("/datasets", json=spec).status_code == 201
+    refused = operator.post("/runs", json={"function": analysis, "dataset": "elsewhere", "endpoint": ENDPOINT})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"] == "elsewhere has no file that can be fetched. Copy it and add it."
+
+
 def test_the_same_run_again_comes_from_the_cache_without_an_endpoint(
     machine: Machine, operator: httpx.Client, agent: Agent, analysis: str, unique: Callable[[str], str]
 ) -> None:

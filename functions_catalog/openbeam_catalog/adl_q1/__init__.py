@@ -1,0 +1,1 @@
+"""ADL benchmark, query 1: the missing transverse momentum of all events."""

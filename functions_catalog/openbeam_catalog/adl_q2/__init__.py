@@ -1,0 +1,1 @@
+"""ADL benchmark, query 2: the transverse momentum of all jets."""

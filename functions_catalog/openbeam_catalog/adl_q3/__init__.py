@@ -1,0 +1,1 @@
+"""ADL benchmark, query 3: the transverse momentum of central jets."""

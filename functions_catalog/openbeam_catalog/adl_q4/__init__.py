@@ -1,0 +1,1 @@
+"""ADL benchmark, query 4: the missing transverse momentum of events with two hard jets."""

@@ -1,0 +1,1 @@
+"""ADL benchmark, query 7: the summed transverse momentum of jets that are not near a lepton."""
