@@ -11,7 +11,7 @@ from openbeam.errors import NotInstalled
 __all__ = ["extra"]
 
 _GROUP: Final = "openbeam.extras"
-_PACKAGES: Final = {"simulate": "openbeam-datasets"}
+_PACKAGES: Final = {"simulate": "openbeam-datasets", "record": "openbeam-datasets", "bench": "openbeam-endpoint"}
 """Which package brings what."""
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from openbeam.cli import authoring
 from openbeam.cli.screen import rows
 from openbeam.client import Client
 from openbeam.models import CodeFormat, Function, FunctionKind, FunctionSummary, Visibility
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, search, share and retire functions.", invoke_without_command=True)
+app = typer.Typer(help="List, search, write, share and retire functions.", invoke_without_command=True)
 Ref = Annotated[str, typer.Argument(metavar="FUNCTION", help="Name, name@version or id.")]
 Classes = Annotated[list[str] | None, typer.Option("--class", metavar="CLASS", help="With a class; any number.")]
 
@@ -47,6 +48,10 @@ def functions(context: typer.Context) -> None:
         return
     with Client() as client:
         _table(client.functions(), nothing="No functions yet.")
+
+
+for command in authoring.COMMANDS:
+    app.command()(command)
 
 
 @app.command()
