@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from openbeam.errors import FitFailed, InvalidInput, UnknownParticle
 from openbeam.fit import BACKGROUNDS, SIGNALS, fit
+from openbeam.fit.around import Around
 from openbeam.fit.bins import unit_of
 from openbeam.fit.numbers import measured, quoted
 from openbeam.fit.shapes import Background, Signal
@@ -348,7 +349,7 @@ def test_figures_show_each_kind_of_fit(tmp_path: Path) -> None:
     from matplotlib.image import imread
 
     path = tmp_path / "fit.png"
-    fit(peak(), "voigt", "poly2").plot(path, experiment="CMS", kind="Open Data", notice="Incomplete", provenance=("a",))
+    fit(peak(), "voigt", "poly2").plot(path, around=Around("CMS", "Open Data", "pp, 7 TeV", "Incomplete", ("a",)))
     picture = imread(path)
     assert picture.shape[:2] == (1216, 1600)
     assert (picture[..., :3] < 0.98).any(axis=2).mean() > 0.02

@@ -12,7 +12,19 @@ import typer
 from typer.exceptions import TyperException
 
 from openbeam import __version__
-from openbeam.cli import classes, credentials, datasets, endpoints, functions, hosts, identity, running, tokens, work
+from openbeam.cli import (
+    classes,
+    credentials,
+    datasets,
+    endpoints,
+    fitting,
+    functions,
+    hosts,
+    identity,
+    running,
+    tokens,
+    work,
+)
 from openbeam.cli.audit import audit
 from openbeam.cli.quota import quota
 from openbeam.cli.screen import fail, plain
@@ -37,7 +49,7 @@ app.add_typer(functions.app, name="functions")
 app.add_typer(hosts.app, name="hosts")
 app.add_typer(tokens.app, name="tokens")
 
-for command in work.COMMANDS:
+for command in (*work.COMMANDS, *fitting.COMMANDS):
     app.command()(command)
 
 

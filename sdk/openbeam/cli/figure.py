@@ -15,7 +15,7 @@ from rich.text import Text
 
 from openbeam.cli.screen import plain
 
-__all__ = ["draw"]
+__all__ = ["bins_a_row", "can_write", "counted", "draw", "edge_labels", "most_rows"]
 
 _WIDEST = 100
 _FEWEST_ROWS = 15
@@ -45,11 +45,10 @@ def draw(console: Console, name: str, histogram: hist.Hist[Any], *, simulated: b
     if histogram.ndim != 1:
         console.print(Text(f"{plain(name)} has {histogram.ndim} axes: too many for a terminal. --json prints it."))
         return
-    limit = max(_FEWEST_ROWS, min(_MOST_ROWS, console.size.height - _AROUND))
-    rows = _rows(histogram, limit)
+    rows = _rows(histogram, most_rows(console))
     is_log = _is_widespread(rows.values)
     console.print(_heading(name, histogram, rows, is_log=is_log, simulated=simulated))
-    ascii_only = not _can_write(console, _BLOCK + _TICK)
+    ascii_only = not can_write(console, _BLOCK + _TICK)
     for start, bar, number in _lines(rows, min(console.size.width, _WIDEST), is_log=is_log):
         text = Text.assemble(start, (bar, "cyan"), number)
         text.plain = text.plain.translate(_ASCII) if ascii_only else text.plain
@@ -64,7 +63,13 @@ _BLOCK = "█"
 _ASCII = str.maketrans({_BLOCK: "#", _TICK: "|"})
 
 
-def _can_write(console: Console, text: str) -> bool:
+def most_rows(console: Console, around: int = _AROUND) -> int:
+    """Return how many rows fit on the terminal, with as many lines ``around`` them."""
+    return max(_FEWEST_ROWS, min(_MOST_ROWS, console.size.height - around))
+
+
+def can_write(console: Console, text: str) -> bool:
+    """Tell whether the terminal has these letters."""
     try:
         text.encode(console.encoding)
     except (UnicodeEncodeError, LookupError):
@@ -80,22 +85,23 @@ def _rows(histogram: hist.Hist[Any], limit: int) -> _Rows:
         labels = [plain(value)[:_LONGEST_LABEL] for value in axis]
         return _Rows(labels, values, "", 1)
     # Contents add up; means do not.
-    together = 1 if histogram.kind == "MEAN" else _bins_a_row(len(values), limit)
+    together = 1 if histogram.kind == "MEAN" else bins_a_row(len(values), limit)
     starts = np.arange(0, len(values), together)
-    *labels, last = _edge_labels(np.append(axis.edges[starts], axis.edges[-1]))
+    *labels, last = edge_labels(np.append(axis.edges[starts], axis.edges[-1]))
     if isinstance(axis, hist.axis.Integer) and together == 1:
         last = ""
     return _Rows(labels, np.add.reduceat(values, starts), last, together)
 
 
-def _bins_a_row(bins: int, limit: int) -> int:
+def bins_a_row(bins: int, limit: int) -> int:
+    """Return how many bins share a row, so that there are ``limit`` rows or fewer."""
     least = math.ceil(bins / limit)
     # Equal rows are worth a shorter figure, though not a much shorter one.
     equal = (count for count in range(least, 2 * least) if bins % count == 0)
     return next(equal, least)
 
 
-def _edge_labels(edges: np.ndarray[Any, Any]) -> list[str]:
+def edge_labels(edges: np.ndarray[Any, Any]) -> list[str]:
     """Return the edges with as many decimals as it takes to tell where a bin begins."""
     tolerance = float(np.min(np.diff(edges))) / 20
     for decimals in range(_MOST_DECIMALS):
@@ -127,7 +133,8 @@ def _heading(name: str, histogram: hist.Hist[Any], rows: _Rows, *, is_log: bool,
     return text.append(f"\n{rest}", style="dim") if rest else text
 
 
-def _number(value: float) -> str:
+def counted(value: float) -> str:
+    """Return a bin's content as a person writes it."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
 
 
@@ -139,7 +146,7 @@ def _lengths(values: np.ndarray[Any, Any], room: int, *, is_log: bool) -> list[i
 
 def _lines(rows: _Rows, width: int, *, is_log: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the start of each row, its bar and its number."""
-    numbers = [_number(float(value)) for value in rows.values]
+    numbers = [counted(float(value)) for value in rows.values]
     label_width = max((len(label) for label in [*rows.labels, rows.last_edge]), default=0)
     room = max(10, width - label_width - 3 - max((len(number) for number in numbers), default=0))
     bars = BinFormatter(tick_mark="", tick_format="{}", count_area=False, symbols=" ", fg_colors="0", use_color=False)
@@ -158,5 +165,5 @@ def _flow(histogram: hist.Hist[Any]) -> str:
         (traits.underflow, 0, "below"),
         (traits.overflow and not traits.circular, -1, "above" if traits.ordered else "in other categories"),
     )
-    found = [f"{_number(float(content[at]))} {where}" for is_kept, at, where in outside if is_kept and content[at]]
+    found = [f"{counted(float(content[at]))} {where}" for is_kept, at, where in outside if is_kept and content[at]]
     return f"not drawn: {', '.join(found)}" if found else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import matplotlib as mpl
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from openbeam import figures
+from openbeam.fit.around import Around
 from openbeam.fit.shapes import Array
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from openbeam.fit.result import Fit
 
-__all__ = ["Around", "draw"]
+__all__ = ["draw"]
 
 _CURVE: Final = "#c2410c"
 _POINTS: Final = 600
@@ -26,17 +26,6 @@ _POINTS: Final = 600
 _FEW_BINS: Final = 120
 _LONGEST_PULL: Final = 5.0
 _EQUAL: Final = 1e-6
-
-
-@dataclass(frozen=True)
-class Around:
-    """What is written around a figure."""
-
-    experiment: str = ""
-    kind: str = ""
-    collision: str = ""
-    notice: str = ""
-    provenance: tuple[str, ...] = ()
 
 
 def draw(fit: Fit, around: Around) -> Figure:

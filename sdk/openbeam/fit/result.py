@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openbeam.fit.around import Around
+from openbeam.fit.around import around as around_of
 from openbeam.fit.bins import Bins
 from openbeam.fit.model import Model
 from openbeam.fit.numbers import measured, plain_number
 from openbeam.fit.pdg import Comparison
-from openbeam.fit.shapes import Array
+from openbeam.fit.shapes import BACKGROUNDS, SIGNALS, Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from openbeam.run import Run
 
 __all__ = ["Fit", "Fitted"]
 
@@ -87,18 +91,38 @@ class Fit:
         expected = self.expected
         return np.asarray((self.bins.values - expected) * np.sqrt(self.bins.scale / expected))
 
+    @property
+    def rows(self) -> list[Fitted]:
+        """Parameters as people read them: where the background has several, all of it comes last."""
+        several = len(self.model.background.yields) > 1
+        return [*self.parameters, *([self.background_entries] if several else [])]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The comparison, when there is one, and the remarks."""
+        return [*([self.comparison.sentence] if self.comparison else []), *self.remarks]
+
+    def summary(self) -> str:
+        """Return in one line what was fitted to what, and how well it agrees."""
+        shapes = f"{SIGNALS[self.signal].title} upon {BACKGROUNDS[self.background].title}"
+        low, high = (f"{edge:.6g}" for edge in (self.bins.edges[0], self.bins.edges[-1]))
+        where = f"{low} to {high} {self.bins.unit}".rstrip()
+        return f"{shapes}, {where}, {self.bins.entries:,.6g} entries in {len(self.bins.values)} bins: {self.goodness()}"
+
     def goodness(self) -> str:
         """Return the sentence on how well the curve agrees."""
         return f"χ²/ndf = {self.chi2:.1f}/{self.ndf} = {self.chi2 / self.ndf:.2f}, p-value {self.p_value:.2g}"
 
-    def plot(self, path: str | Path | None = None, **header: Any) -> Figure:
+    def plot(self, path: str | Path | None = None, *, run: Run | None = None, around: Around | None = None) -> Figure:
         """Return the figure: bins, curve and pulls; save it when there is a path (its ending says the format).
 
-        ``header`` is what stands around it: ``experiment``, ``kind``, ``collision``, ``notice`` and ``provenance``.
+        What stands around it is ``around``; or what is known of the ``run`` whose histogram it is.
         """
-        from openbeam.fit.figure import Around, draw
+        from openbeam.fit.figure import draw
 
-        figure = draw(self, Around(**header))
+        if around is None and run is not None:
+            around = around_of(run.id, run.provenance, run.account)
+        figure = draw(self, around or Around())
         if path is not None:
             figure.savefig(path)
         return figure
@@ -142,6 +166,4 @@ class Fit:
         return text.getvalue()
 
     def __str__(self) -> str:
-        lines = [f"{parameter.title}: {parameter}" for parameter in self.parameters]
-        said = [self.goodness(), *([self.comparison.sentence] if self.comparison else []), *self.remarks]
-        return "\n".join([*lines, *said])
+        return "\n".join([*(f"{one.title}: {one}" for one in self.rows), self.summary(), *self.sentences])

@@ -136,7 +136,7 @@ def _binomial_shares(edges: bytes, degree: int) -> list[Array]:
 
 
 def _polynomial(degree: int) -> Background:
-    names = ("constant", "straight line", "parabola", "cubic")
+    names = ("a constant", "a straight line", "a parabola", "a cubic")
     yields = ("background",) if degree == 0 else tuple(f"b{k}" for k in range(degree + 1))
     return Background(names[degree], yields, (), lambda edges: binomial_shares(edges, degree))
 
@@ -146,7 +146,7 @@ _SLOPE: Final = Parameter(
 )
 
 BACKGROUNDS: Final[dict[str, Background]] = {
-    "none": Background("none", (), (), lambda _: []),
-    "exp": Background("exponential", ("background",), (_SLOPE,), _exponential),
+    "none": Background("nothing", (), (), lambda _: []),
+    "exp": Background("an exponential", ("background",), (_SLOPE,), _exponential),
     **{f"poly{degree}": _polynomial(degree) for degree in range(4)},
 }
