@@ -27,6 +27,7 @@ from rich.text import Text
 sys.path.insert(0, str(Path(__file__).parent))
 from support.at_hand import AtHand, opendata_folder
 from support.physics import Line, Row, compare, names
+from support.readme import README, with_table
 from support.runs import Runs
 
 LARGEST = 0.3
@@ -89,7 +90,11 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="analyses; all, when none is named")
     parser.add_argument("--largest", type=float, default=LARGEST, metavar="GB", help="fetch no file larger than this")
     parser.add_argument("--all", action="store_true", help="show every number of an analysis, not its first one alone")
+    parser.add_argument("--write-readme", action="store_true", help="bring the README's table of analyses up to date")
     asked = parser.parse_args()
+    if asked.write_readme:
+        README.write_text(with_table(README.read_text()))
+        return 0
     opendata = opendata_folder()
     with tempfile.TemporaryDirectory(prefix="openbeam-physics-") as scratch:
         run = Runs(AtHand(opendata, Path(scratch), asked.largest).files)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from physics import table, verdict
 from rich.console import Console
-from support.physics import Line, Row, compare
+from support.physics import Line, Row, compare, names
+from support.readme import README, with_table
 from support.runs import Runs
 
 PROGRAM = Path(__file__).parents[2] / "tests" / "physics.py"
@@ -73,3 +74,10 @@ def test_the_table_fits_the_terminal(row: Row, width: int) -> None:
     assert max(len(line) for line in text.splitlines()) <= width
     said = " ".join(text.split())
     assert all(word in said for word in ("z_mumu", "cms-2010-zmumu", "2,304", "± 0.1", "3/3 ✓"))
+
+
+def test_the_readme_has_every_analysis_with_what_it_is_checked_against() -> None:
+    text = README.read_text()
+    assert text == with_table(text), "Run: make physics PHYSICS=--write-readme"
+    for name in names():
+        assert f"| [`{name}`]" in text
