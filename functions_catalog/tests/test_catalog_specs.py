@@ -24,10 +24,16 @@ NAMES = {
     *(f"adl_q{query}" for query in range(1, 9)),
     "dimuon_spectrum",
     "higgs_4l",
+    "jpsi_ee",
+    "jpsi_mumu",
     "muon_kinematics",
+    "opposite_same_sign",
     "phi_omega",
     "psi_2s",
     "upsilon_family",
+    "w_charge_ratio",
+    "w_transverse_mass",
+    "z_ee",
     "z_mumu",
 }
 SECTIONS = [
@@ -113,7 +119,7 @@ def test_a_lesson_names_every_slider_and_cites_its_data(spec: FunctionSpec) -> N
         for field in spec.parameters["properties"].values():
             assert f"**{field['title']}**" in lesson.markdown
         for name in spec.datasets:
-            assert f"https://doi.org/{load_record(name).doi}" in lesson.markdown
+            assert load_record(name).link in lesson.markdown
 
 
 @every

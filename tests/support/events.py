@@ -13,11 +13,16 @@ from typing import Final
 from openbeam.models import DatasetSpec
 from openbeam_datasets.files import FileCache
 
+from support.dimuon import dimuon_csv
+from support.official import rounded
+
 __all__ = ["MADE", "SAMPLES", "Shelf", "needs_opendata"]
 
 _HIGGS: Final = "eos/opendata/cms/derived-data/run1-physics-candidates/higgs/13424-v5"
 
 SAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    "cms-2010-wenu": ("cms-2011-wenu.csv",),
+    "cms-2010-wmunu": ("cms-2011-wmunu.csv",),
     "cms-2012-doublemu": ("cms-2012-doublemu-100k.root",),
     "cms-2012-higgs4l": (
         "cms-2011-2e2mu.csv",
@@ -34,7 +39,17 @@ SAMPLES: Final[dict[str, tuple[str, ...]]] = {
 Maker = Callable[[Path, Path], Path]
 """Given the folder of real events and a new folder, writes a file there and returns its path."""
 
-MADE: Final[dict[str, Maker]] = {}
+
+def _zee_2011(opendata: Path, folder: Path) -> Path:
+    path = folder / "Zee.csv"
+    path.write_bytes(rounded(opendata / "samples" / "cms-2011-zee.csv"))
+    return path
+
+
+MADE: Final[dict[str, Maker]] = {
+    "cms-2010-dimuon": dimuon_csv,
+    "cms-2011-zee": _zee_2011,
+}
 """Dataset to what writes a file in its layout: events that are at hand in another form, or simulated ones."""
 
 
@@ -63,7 +78,7 @@ class Shelf:
             return [self.opendata / ("" if "/" in name else "samples") / name for name in names]
         if make := MADE.get(spec.name):
             folder = self.scratch / spec.name
-            folder.mkdir(parents=True)
-            return [make(self.opendata, folder)]
+            folder.mkdir(parents=True, exist_ok=True)
+            return list(folder.iterdir()) or [make(self.opendata, folder)]
         cache = FileCache(self.scratch / "files", mirror=str(self.opendata))
         return [cache.ensure(file) for file in spec.files]

@@ -1,0 +1,1 @@
+"""The J/psi to two electrons: the same particle, a wider peak."""

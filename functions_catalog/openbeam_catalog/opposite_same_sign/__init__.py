@@ -1,0 +1,1 @@
+"""Muon pairs of opposite and of the same charges: a background measured with data."""
