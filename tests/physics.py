@@ -4,7 +4,8 @@ Prints a row for each analysis: its data, how many events went in and how many e
 reference, who says so, and how many of its numbers agree within the stated tolerance. A row shows the first number, and
 those that disagree; ``--all`` shows all. Events come from the folder of
 real events beside the repository (``OPENBEAM_TEST_OPENDATA``), from Python packages, from
-``OPENBEAM_OPENDATA_MIRROR``, else from CERN; files larger than ``--largest`` are not fetched.
+``OPENBEAM_OPENDATA_MIRROR``, else from CERN; datasets larger than ``--largest`` are not fetched, and what was is kept
+in ``.openbeam/physics``.
 
 Exit status: 0 when every number that could be measured agrees; 1 when one does not. An analysis without events is not a
 miss: its row says what is missing, and the last line counts such rows. With ``CI=true`` and the folder of real events
@@ -17,8 +18,11 @@ import argparse
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
+from openbeam_catalog.catalog import FOLDER
+from openbeam_catalog.reference import load_reference
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +35,7 @@ from support.readme import README, with_table
 from support.runs import Runs
 
 LARGEST = 0.3
+KEPT = Path(__file__).parents[1] / ".openbeam" / "physics"
 
 
 def table(rows: list[Row], *, every: bool) -> Table:
@@ -55,6 +60,9 @@ def _add(drawn: Table, row: Row, *, every: bool) -> None:
         data.append(f"\n{row.reference.at_hand}", "italic")
     if row.missing:
         drawn.add_row(data, "–", "–", Text(row.missing, style="yellow"), "?")
+        return
+    if row.failure:
+        drawn.add_row(data, "–", "–", Text(row.failure, style="red"), Text("✗", style="bold red"))
         return
     first, *others = row.lines
     agree = f"{sum(line.agrees for line in row.lines)}/{len(row.lines)}"
@@ -84,21 +92,31 @@ def verdict(rows: list[Row], *, all_at_hand: bool) -> tuple[str, int]:
     return said, int(bool(misses or (absent and all_at_hand)))
 
 
+def _row(name: str, run: Runs) -> Row:
+    """Return the row of an analysis, whatever it raises."""
+    try:
+        return compare(name, run)
+    except Exception as error:  # noqa: BLE001 -- an analysis may raise anything, and the others are still to be looked at
+        return Row(name, load_reference(FOLDER / name), failure=f"{type(error).__name__}: {error}")
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Run every analysis and hold it to the numbers that others got.")
     parser.add_argument("names", nargs="*", help="analyses; all, when none is named")
-    parser.add_argument("--largest", type=float, default=LARGEST, metavar="GB", help="fetch no file larger than this")
+    parser.add_argument("--largest", type=float, default=LARGEST, metavar="GB", help="fetch nothing larger than this")
     parser.add_argument("--all", action="store_true", help="show every number of an analysis, not its first one alone")
     parser.add_argument("--write-readme", action="store_true", help="bring the README's table of analyses up to date")
     asked = parser.parse_args()
+    if unknown := set(asked.names) - set(names()):
+        parser.error(f"no analysis {', '.join(sorted(unknown))}; there are: {', '.join(names())}")
     if asked.write_readme:
         README.write_text(with_table(README.read_text()))
         return 0
     opendata = opendata_folder()
     with tempfile.TemporaryDirectory(prefix="openbeam-physics-") as scratch:
-        run = Runs(AtHand(opendata, Path(scratch), asked.largest).files)
-        rows = [compare(name, run) for name in asked.names or names()]
+        run = Runs(cache(AtHand(opendata, Path(scratch), KEPT, asked.largest).files))
+        rows = [_row(name, run) for name in asked.names or names()]
     console = Console()
     console.print(table(rows, every=asked.all))
     said, status = verdict(rows, all_at_hand=opendata is not None and os.environ.get("CI") == "true")

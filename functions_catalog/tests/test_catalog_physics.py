@@ -68,6 +68,18 @@ def test_where_all_events_are_at_hand_none_may_be_missing(row: Row) -> None:
     assert "It is nowhere." in drawn([gone])
 
 
+def test_an_analysis_that_raises_is_a_miss(row: Row) -> None:
+    broken = Row(row.name, row.reference, failure="KeyError: 'E1'")
+    assert verdict([row, broken], all_at_hand=False)[1] == 1
+    assert "KeyError: 'E1'" in drawn([broken])
+
+
+def test_an_unknown_name_gets_the_list() -> None:
+    done = physics("z_mumuu")
+    assert done.returncode == 2
+    assert "no analysis z_mumuu; there are: adl_q1, " in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_the_terminal(row: Row, width: int) -> None:
     text = drawn([row], every=True, width=width)

@@ -14,7 +14,7 @@ from openbeam.models import DatasetSpec
 from openbeam_datasets.files import FileCache
 from openbeam_datasets.record import load_record
 
-from support.events import Shelf, needs_opendata
+from support.events import Shelf
 
 __all__ = ["AtHand", "opendata_folder"]
 
@@ -32,10 +32,11 @@ def opendata_folder() -> Path | None:
 
 @dataclass(frozen=True)
 class AtHand:
-    """Where to look for events, and up to which size [GB] a file is fetched."""
+    """Where to look for events, where what is fetched is kept, and up to which size [GB] a dataset is fetched."""
 
     opendata: Path | None
     scratch: Path
+    kept: Path
     largest: float
 
     def files(self, dataset: str) -> list[Path]:
@@ -48,23 +49,24 @@ class AtHand:
 
         """
         spec = load_record(dataset)
-        if self.opendata is not None or not needs_opendata(spec):
-            try:
-                return Shelf(self.opendata or self.scratch, self.scratch).files(spec)
-            except DataUnavailable:
-                pass  # not among the real events at hand
-        return self._fetched(spec)
+        try:
+            found = Shelf(self.opendata or self.scratch, self.scratch).files(spec)
+        except (DataUnavailable, OSError):
+            found = []  # not among the real events at hand, nor made without them
+        return found if found and all(path.is_file() for path in found) else self._fetched(spec)
 
     def _fetched(self, spec: DatasetSpec) -> list[Path]:
         if not spec.files:
-            raise DataUnavailable(f"{spec.name} has no file that can be fetched. {spec.obtain}")
+            raise DataUnavailable(f"{spec.name} has no file that can be fetched; its record says how to come by it.")
         size = sum(file.size for file in spec.files) / GB
         if size > self.largest:
-            raise DataUnavailable(f"{spec.name} has {size:.1f} GB, and files up to {self.largest:g} GB are fetched.")
+            raise DataUnavailable(
+                f"{spec.name} has {size:.1f} GB, and up to {self.largest:g} GB are fetched (--largest)."
+            )
         mirror = os.environ.get("OPENBEAM_OPENDATA_MIRROR")
         if not mirror and not _reached():
             raise DataUnavailable(f"{spec.name} is not at hand, and CERN cannot be reached.")
-        cache = FileCache(self.scratch / "fetched", mirror=mirror)
+        cache = FileCache(self.kept, mirror=mirror)
         return [cache.ensure(file) for file in spec.files]
 
 

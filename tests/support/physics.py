@@ -39,11 +39,13 @@ class Row:
     lines: list[Line] = field(default_factory=list)
     missing: str = ""
     """Why there are no events; empty where there are."""
+    failure: str = ""
+    """What the analysis raised; empty when it did not."""
 
     @property
     def agrees(self) -> bool:
         """Say whether it was run, and every number is what it should be."""
-        return not self.missing and all(line.agrees for line in self.lines)
+        return not self.missing and not self.failure and all(line.agrees for line in self.lines)
 
 
 def names() -> list[str]:
