@@ -192,6 +192,53 @@ def test_an_rntuple_is_read_like_a_tree(opendata: Path) -> None:
     assert values[0] == values[1]
 
 
+@pytest.mark.opendata
+def test_a_full_nanoaod_file(opendata: Path) -> None:
+    start, stop = 37, 150
+    path = opendata / "samples" / "cms-2015-ttbar-nanoaod-200.root"
+    facts = inspect_file(path, "Events")
+    assert (facts.entries, facts.offsets) == (200, [0, 200])
+    with (
+        warnings.catch_warnings(action="error"),
+        open_events(path, tree="Events", layout=Layout.nanoaod, start=start, stop=stop) as events,
+        uproot.open({path: "Events"}) as tree,
+    ):
+        assert ak.all(ak.num(events.Jet) == tree["nJet"].array()[start:stop])
+        for column in ("Jet_pt", "Jet_btagCSVV2", "Muon_tightId", "MET_pt", "run"):
+            collection, _, name = column.partition("_")
+            found = events[collection] if not name else events[collection, name]
+            assert ak.all(found == tree[column].array()[start:stop]), column
+        # What one collection says of another is followed: the jet that a muon is in.
+        near = events.Muon.matched_jet.delta_r(events.Muon)
+        assert ak.max(near) < 0.4
+        assert ak.count(near) > 5
+
+
+@pytest.mark.opendata
+def test_a_physlite_file(opendata: Path) -> None:
+    start, stop = 31, 77
+    path = opendata / "samples" / "atlas-physlite-100.root"
+    facts = inspect_file(path, "CollectionTree")
+    assert (facts.entries, facts.offsets) == (100, [0, 100])
+    with (
+        warnings.catch_warnings(action="error"),
+        open_events(path, tree="CollectionTree", layout=Layout.physlite, start=start, stop=stop) as events,
+        uproot.open({path: "CollectionTree"}) as tree,
+    ):
+        for collection in ("Electrons", "Muons"):
+            for name in ("pt", "eta", "charge"):
+                column = tree[f"Analysis{collection}AuxDyn.{name}"].array()[start:stop]
+                assert ak.all(events[collection, name] == column), (collection, name)
+        two = events.Electrons[ak.num(events.Electrons) == 2]
+        told = np.sqrt(
+            2
+            * two.pt[:, 0]
+            * two.pt[:, 1]
+            * (np.cosh(two.eta[:, 0] - two.eta[:, 1]) - np.cos(two.phi[:, 0] - two.phi[:, 1]))
+        )
+        assert ak.all(abs((two[:, 0] + two[:, 1]).mass - told) < 1)  # MeV
+
+
 @pytest.mark.parametrize(
     ("module", "absent"),
     [

@@ -67,7 +67,7 @@ class DatasetCalls:
         """Upload a ROOT or CSV file and publish it as a dataset of its own.
 
         ``like`` names a dataset whose tree, layout, columns, experiment, collision and licence this one shares;
-        without it the tree is ``Events`` and the layout ``nanoaod``, or ``csv`` for a file that is called so.
+        without it the tree is ``Events`` and the layout ``nanoaod``. A file called ``*.csv`` is CSV.
         ``simulated`` says that no detector recorded the events: every figure made from them will say so.
 
         Raises

@@ -103,7 +103,7 @@ def local_spec(
 
     """
     _check_file(path)
-    usual = Layout.csv if path.suffix.lower() == ".csv" else Layout.nanoaod
+    by_name = Layout.csv if path.suffix.lower() == ".csv" else None
     fields = {"columns"} if simulated else {"columns", "experiment", "collision", "license"}
     shared = {} if like is None else like.model_dump(include=fields)
     remark = "Columns" if simulated else "Columns, experiment and licence"
@@ -112,7 +112,7 @@ def local_spec(
         name=name,
         title=title or path.name,
         tree=tree or (like.tree if like else "Events"),
-        layout=layout or (like.layout if like else usual),
+        layout=layout or by_name or (like.layout if like else Layout.nanoaod),
         notes=[f"{remark} as in {like.name}."] if like else [],
         files=[DataFile(uri="", size=path.stat().st_size, checksum=_EMPTY, note=path.name)],
         local=True,

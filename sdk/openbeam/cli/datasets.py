@@ -60,7 +60,8 @@ def add(
         str | None, typer.Option(metavar="NAME", help="Its tree.  [default: as in --like, or Events]")
     ] = None,
     layout: Annotated[
-        Layout | None, typer.Option(help="How its columns become events.  [default: csv for *.csv, else nanoaod]")
+        Layout | None,
+        typer.Option(help="How its columns become events.  [default: csv for *.csv, else as in --like, or nanoaod]"),
     ] = None,
     like: Annotated[str | None, typer.Option(metavar="DATASET", help="A dataset with the same columns.")] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="One line that says what it is.")] = None,
