@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openbeam import Client
+from openbeam.cli.app import run_app
 from openbeam_datasets.record import load_records
 from support.service import Service, running_service
 
@@ -24,7 +26,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("openbeam-datasets")
     return subprocess.run(
-        [program, *words], capture_output=True, text=True, env=os.environ | environment, timeout=60, check=False
+        [program, *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        timeout=60,
+        check=False,
     )
 
 
@@ -54,3 +61,56 @@ def test_list_names_every_dataset_with_its_record() -> None:
         assert line.endswith(
             f"https://doi.org/{spec.doi}" if spec.doi else f"https://opendata.cern.ch/record/{spec.recid}"
         )
+
+
+@pytest.fixture
+def openbeam(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Return the command line in this process, signed in where all records are published."""
+    monkeypatch.setenv("OPENBEAM_URL", service.url)
+    monkeypatch.setenv("OPENBEAM_TOKEN", service.token)
+    with Client() as client:
+        if len(client.datasets()) < len(load_records()):
+            for spec in load_records().values():
+                client.publish_dataset(spec)
+
+    def go(*words: str) -> tuple[int, str, str]:
+        code = run_app(["datasets", *words])
+        return code, *capsys.readouterr()
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [
+        ([], lambda _: True),
+        (
+            ["HIGGS", "photon"],
+            lambda d: d.name in {"cms-2011-higgs2photon", "atlas-2015-diphoton", "atlas-2016-diphoton"},
+        ),
+        (["--experiment", "LHCb", "--simulated"], lambda d: d.name == "lhcb-2017-phasespace"),
+        (["dxy1"], lambda d: d.name == "cms-2011-zmumu"),
+        (["--layout", "csv", "--experiment", "OPERA"], lambda d: d.experiment == "OPERA"),
+        (["--recorded", "bottom", "top", "--layout", "nanoaod"], None),
+    ],
+    ids=str,
+)
+def test_search_finds_a_record_among_many(openbeam: Any, words: list[str], fits: Any) -> None:
+    code, said, trouble = openbeam("search", *words)
+    assert (code, trouble) == (0, "")
+    found = [line.split("\t")[0] for line in said.splitlines()]
+    assert found == [] if fits is None else [name for name, spec in load_records().items() if fits(spec)]
+
+
+def test_show_says_what_a_record_says(openbeam: Any) -> None:
+    spec = load_records()["cms-2012-doublemu"]
+    code, said, trouble = openbeam("show", spec.name)
+    assert (code, trouble) == (0, "")
+    assert f"Read about it\thttps://doi.org/{spec.doi}\n" in said
+    assert "Events\t61,540,413\n" in said
+    assert all(text in said for text in (spec.description, *spec.notes, *spec.columns.values()))
+    code, said, trouble = openbeam("show", "cms-2012-doublemuon")
+    assert (code, said) == (1, "")
+    assert "cms-2012-doublemu" in trouble

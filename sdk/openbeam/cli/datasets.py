@@ -10,17 +10,18 @@ import typer
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from openbeam.cli import finding
 from openbeam.cli.screen import diagnostics, rows
 from openbeam.client import Client
 from openbeam.extras import extra
-from openbeam.models import Dataset, Layout
+from openbeam.models import Layout
 
 __all__ = ["app"]
 
 SIMULATED_LIKE: Final = "cms-2012-doublemu"
 """What ``simulate`` makes events like."""
 
-app = typer.Typer(help="List datasets, or add a file of your own.", invoke_without_command=True)
+app = typer.Typer(help="List and search datasets, or add a file of your own.", invoke_without_command=True)
 
 
 @app.callback()
@@ -29,27 +30,11 @@ def datasets(context: typer.Context) -> None:
     if context.invoked_subcommand:
         return
     with Client() as client:
-        found = client.datasets()
-    rows(
-        ["Dataset", "Title", "Experiment", "Events", "Size", "From"],
-        [
-            [
-                d.name,
-                d.title,
-                d.experiment,
-                "" if d.events is None else f"{d.events:,}",
-                decimal(sum(file.size for file in d.files)) if d.files else "–",
-                _origin(d),
-            ]
-            for d in found
-        ],
-        nothing="No datasets yet.",
-    )
+        finding.table(client.datasets(), nothing="No datasets yet.")
 
 
-def _origin(dataset: Dataset) -> str:
-    origin = "local file" if dataset.local else f"doi:{dataset.doi}" if dataset.doi else ""
-    return f"{origin}, simulated".removeprefix(", ") if dataset.simulated else origin
+for command in finding.COMMANDS:
+    app.command()(command)
 
 
 @app.command()
