@@ -18,13 +18,13 @@ Floats = NDArray[np.float64]
 Muons = dict[str, NDArray[Any]]
 
 _RESONANT: Final = len(facts.RESONANCES)
-_COUNTS: Final = np.array(
-    [one.pairs for one in facts.RESONANCES]
-    + [part.opposite for part in facts.CONTINUUM]
-    + [part.same for part in facts.CONTINUUM],
-    dtype=float,
-)
+_OPPOSITE: Final = [part.opposite for part in facts.CONTINUUM]
+_SAME: Final = [part.same for part in facts.CONTINUUM]
+_COUNTS: Final = np.array([*(one.pairs for one in facts.RESONANCES), sum(_OPPOSITE), sum(_SAME)], dtype=float)
 _ORIGINS: Final = np.cumsum(_COUNTS) / _COUNTS.sum()
+"""Where a pair comes from: the resonances, then the continuum with opposite charges, then that with the same."""
+_FINE: Final = 4_000
+"""Steps in which the continuum is drawn."""
 _MULTIPLICITIES: Final = np.cumsum(facts.MULTIPLICITY) / np.sum(facts.MULTIPLICITY)
 # How many widths a mass may be off: beyond, the line shape is that of what makes the particle, not its own.
 _FARTHEST: Final = 8.0
@@ -33,6 +33,18 @@ _FARTHEST: Final = 8.0
 _RESOLUTION: Final = 0.010
 _RESOLUTION_FORWARD: Final = 0.0035
 _MOST_ROUNDS: Final = 200
+
+
+def _continuum(pairs: list[int]) -> tuple[Floats, Floats]:
+    """Return the integral (0 to 1) of a smooth curve through the table, and the logarithms of the masses there."""
+    edges = np.log([[part.low, part.high] for part in facts.CONTINUUM])
+    places = np.linspace(edges[0, 0], edges[-1, 1], _FINE)
+    density = np.interp(places, edges.mean(axis=1), np.log(np.array(pairs) / np.diff(edges).ravel()))
+    integral = np.cumsum(np.exp(density))
+    return (integral - integral[0]) / (integral[-1] - integral[0]), places
+
+
+_CONTINUA: Final = (_continuum(_OPPOSITE), _continuum(_SAME))
 
 
 def draw_block(seed: int, block: int) -> tuple[NDArray[np.int64], Muons]:
@@ -83,7 +95,7 @@ def _pairs(rng: np.random.Generator, size: int) -> dict[str, tuple[NDArray[Any],
     mass = _masses(rng, origin)
     first, second = _decays(rng, mass)
     charge = _charge(rng, size)
-    same = origin >= _RESONANT + len(facts.CONTINUUM)
+    same = origin > _RESONANT
     columns = {name: (first[name].astype(np.float32), second[name].astype(np.float32)) for name in first}
     return {**columns, "charge": (charge, np.where(same, charge, -charge))}
 
@@ -96,9 +108,9 @@ def _masses(rng: np.random.Generator, origin: NDArray[np.int64]) -> Floats:
     # A Breit-Wigner peak by the inverse of its integral, cut off below what two muons weigh.
     reach = np.minimum(_FARTHEST, 0.99 * (place - 2 * facts.MUON_MASS) / width)
     mass[resonant] = place + width / 2 * np.tan(rng.uniform(-1, 1, len(place)) * np.arctan(2 * reach))
-    edges = np.log([(part.low, part.high) for part in facts.CONTINUUM])
-    low, high = edges[(origin[~resonant] - _RESONANT) % len(edges)].T
-    mass[~resonant] = np.exp(rng.uniform(low, high))
+    for number, (chances, logarithms) in enumerate(_CONTINUA, start=_RESONANT):
+        mine = origin == number
+        mass[mine] = np.exp(np.interp(rng.random(int(mine.sum())), chances, logarithms))
     return mass
 
 

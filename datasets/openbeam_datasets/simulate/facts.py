@@ -65,7 +65,7 @@ RESONANCES: Final = (
 
 
 class Part(NamedTuple):
-    """Pairs of the continuum, from one mass to another."""
+    """Pairs of the continuum, from one mass to another, without those of the resonances."""
 
     low: float
     high: float
@@ -97,7 +97,8 @@ CONTINUUM: Final = (
     Part(40, 60, 2709, 1251),
     Part(60, 80, 957, 373),
     Part(80, 105, 460, 146),
-    Part(105, 200, 253, 90),
+    Part(105, 120, 120, 33),
+    Part(120, 200, 138, 57),
     Part(200, 300, 17, 13),
     Part(300, 1000, 15, 8),
 )
