@@ -22,10 +22,15 @@ PARAMETERS = [
 ]
 NAMES = {
     *(f"adl_q{query}" for query in range(1, 9)),
+    "atlas_4l",
+    "atlas_diphoton",
     "dimuon_spectrum",
     "higgs_4l",
     "jpsi_ee",
     "jpsi_mumu",
+    "higgs_4l_nanoaod",
+    "higgs_tautau",
+    "lhcb_b_hhh",
     "muon_kinematics",
     "opposite_same_sign",
     "phi_omega",

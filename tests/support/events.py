@@ -13,6 +13,7 @@ from typing import Final
 from openbeam.models import DatasetSpec
 from openbeam_datasets.files import FileCache
 
+from support import toys
 from support.dimuon import dimuon_csv
 from support.official import rounded
 
@@ -21,6 +22,7 @@ __all__ = ["MADE", "SAMPLES", "Shelf", "needs_opendata"]
 _HIGGS: Final = "eos/opendata/cms/derived-data/run1-physics-candidates/higgs/13424-v5"
 
 SAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    "atlas-2015-4l": ("eos/opendata/atlas/rucio/opendata/ODEO_FEB2025_v0_exactly4lep_data15_periodD.exactly4lep.root",),
     "cms-2010-wenu": ("cms-2011-wenu.csv",),
     "cms-2010-wmunu": ("cms-2011-wmunu.csv",),
     "cms-2012-doublemu": ("cms-2012-doublemu-100k.root",),
@@ -47,8 +49,12 @@ def _zee_2011(opendata: Path, folder: Path) -> Path:
 
 
 MADE: Final[dict[str, Maker]] = {
+    "atlas-2015-diphoton": lambda _, folder: toys.photons(folder / "events.root"),
     "cms-2010-dimuon": dimuon_csv,
     "cms-2011-zee": _zee_2011,
+    "cms-2012-higgs4l-signal": lambda _, folder: toys.four_leptons(folder / "events.root"),
+    "cms-2012-htautau-ggh": lambda _, folder: toys.muon_tau(folder / "events.root"),
+    "lhcb-2011-bhhh": lambda _, folder: toys.hadrons(folder / "events.root"),
 }
 """Dataset to what writes a file in its layout: events that are at hand in another form, or simulated ones."""
 

@@ -10,13 +10,14 @@ import numpy as np
 from openbeam_catalog.reference import Reference, Second
 
 from support import adl
+from support.plain import PLAIN
 from support.runs import Files
 
 __all__ = ["SECOND", "second"]
 
 Values = np.ndarray[Any, Any]
 
-SECOND: Final[Mapping[str, Callable[[list[Path], int, int], Mapping[str, Values]]]] = {**adl.QUERIES}
+SECOND: Final[Mapping[str, Callable[[list[Path], int, int], Mapping[str, Values]]]] = {**adl.QUERIES, **PLAIN}
 """Name to what makes, of the events ``start`` to ``stop`` of some files, the bins of each histogram, ends included."""
 
 

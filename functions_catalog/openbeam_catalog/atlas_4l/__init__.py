@@ -1,0 +1,1 @@
+"""Four leptons in ATLAS at 13 TeV: what each step of a selection leaves."""

@@ -1,0 +1,1 @@
+"""Two photons in ATLAS: a small peak of the Higgs boson on a large background."""
