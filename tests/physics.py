@@ -76,7 +76,8 @@ def _add(drawn: Table, row: Row, *, every: bool) -> None:
 def _cells(line: Line) -> tuple[str, Text]:
     number = line.number
     within = f"\n± {number.tolerance:g}" if number.tolerance else ""
-    return f"{line.found:,.6g}\n{number.value:,.10g}{within}", Text.assemble(number.what, "\n", (number.source, "dim"))
+    ours = f"{line.found:,.0f}" if line.found.is_integer() else f"{line.found:,.6g}"
+    return f"{ours}\n{number.value:,.10g}{within}", Text.assemble(number.what, "\n", (number.source, "dim"))
 
 
 def verdict(rows: list[Row], *, all_at_hand: bool) -> tuple[str, int]:

@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from openbeam.errors import DataUnavailable
 from physics import table, verdict
 from rich.console import Console
+from support.at_hand import AtHand
 from support.physics import Line, Row, compare, names
 from support.readme import README, with_table
 from support.runs import Runs
 
+JPSI = "eos/opendata/cms/Run2011A/DoubleMu/CSV/12Oct2013-v1/files/Jpsimumu.csv"
 PROGRAM = Path(__file__).parents[2] / "tests" / "physics.py"
 
 
@@ -66,6 +69,22 @@ def test_where_all_events_are_at_hand_none_may_be_missing(row: Row) -> None:
     gone = Row(row.name, row.reference, missing="It is nowhere.")
     assert [verdict([gone], all_at_hand=all_at_hand)[1] for all_at_hand in (False, True)] == [0, 1]
     assert "It is nowhere." in drawn([gone])
+
+
+@pytest.mark.opendata
+def test_events_come_from_a_mirror_and_are_kept(
+    opendata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBEAM_OPENDATA_MIRROR", str(opendata))
+    kept = tmp_path / "kept"
+    (path,) = AtHand(None, tmp_path / "scratch", kept, 0.3).files("cms-2011-jpsimumu")
+    assert path.is_relative_to(kept)
+    assert path.read_bytes() == (opendata / JPSI).read_bytes()
+    with pytest.raises(DataUnavailable, match=r"2\.6 MB; up to 1\.0 MB are fetched"):
+        AtHand(None, tmp_path / "scratch", kept, 0.001).files("cms-2011-jpsimumu")
+    monkeypatch.setenv("OPENBEAM_OPENDATA_MIRROR", str(tmp_path / "empty"))
+    with pytest.raises(DataUnavailable, match="Jpsimumu"):
+        AtHand(None, tmp_path / "scratch", tmp_path / "other", 0.3).files("cms-2011-jpsimumu")
 
 
 def test_an_analysis_that_raises_is_a_miss(row: Row) -> None:

@@ -13,6 +13,7 @@ from openbeam.errors import DataUnavailable
 from openbeam.models import DatasetSpec
 from openbeam_datasets.files import FileCache
 from openbeam_datasets.record import load_record
+from rich.filesize import decimal
 
 from support.events import Shelf
 
@@ -58,11 +59,10 @@ class AtHand:
     def _fetched(self, spec: DatasetSpec) -> list[Path]:
         if not spec.files:
             raise DataUnavailable(f"{spec.name} has no file that can be fetched; its record says how to come by it.")
-        size = sum(file.size for file in spec.files) / GB
-        if size > self.largest:
-            raise DataUnavailable(
-                f"{spec.name} has {size:.1f} GB, and up to {self.largest:g} GB are fetched (--largest)."
-            )
+        size = sum(file.size for file in spec.files)
+        if size > self.largest * GB:
+            most = decimal(int(self.largest * GB))
+            raise DataUnavailable(f"{spec.name} has {decimal(size)}; up to {most} are fetched (--largest).")
         mirror = os.environ.get("OPENBEAM_OPENDATA_MIRROR")
         if not mirror and not _reached():
             raise DataUnavailable(f"{spec.name} is not at hand, and CERN cannot be reached.")
