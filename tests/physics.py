@@ -41,7 +41,7 @@ KEPT = Path(__file__).parents[1] / ".openbeam" / "physics"
 def table(rows: list[Row], *, every: bool) -> Table:
     """Return a table with a row for each analysis: its first number, those that disagree, and all if asked for."""
     drawn = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, padding=(0, 2, 0, 0))
-    drawn.add_column("analysis\nits data", min_width=18, overflow="fold")
+    drawn.add_column("analysis\nits data", min_width=18, max_width=22, overflow="fold")
     drawn.add_column("events in\nentries out", justify="right", min_width=11)
     drawn.add_column("ours\nreference", justify="right", min_width=9)
     drawn.add_column("number\nwho says so", ratio=1, overflow="fold")
