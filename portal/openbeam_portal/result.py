@@ -13,7 +13,7 @@ from openbeam.models import Dataset, RunUpdate, TaskProblem
 from openbeam.states import RunState
 from streamlit.delta_generator import DeltaGenerator
 
-from openbeam_portal import reading, trouble
+from openbeam_portal import fitting, reading, trouble
 from openbeam_portal.figure import live
 from openbeam_portal.figure.picture import Picture
 from openbeam_portal.figure.press import PressBusy, PressFailed, press
@@ -165,10 +165,12 @@ def keep(client: Client, run: Run, dataset: Dataset | None, name: str) -> None:
         # Filled last: whatever the press takes, all the rest of the page is there already.
         first = st.container(width="content")
         _download(words.DOWNLOAD_CSV, csv_of(uhi, simulated=simulated), f"{stem}.csv", "text/csv", ":material/table:")
-    png = _printed(picture, run, dataset, name, uhi)
+    about = _picture(run, dataset, uhi)
+    png = _printed(picture, run, name, about)
     if png:
         with first:
             _download(words.DOWNLOAD_PNG, png, f"{stem}.png", "image/png", ":material/image:")
+    fitting.offer(f"{run.id} {name}", stem, about, simulated=simulated)
 
 
 def _cite(run: Run) -> None:
@@ -184,14 +186,12 @@ def _download(label: str, data: str | bytes, file_name: str, mime: str, icon: st
     st.download_button(label, data, file_name, mime, icon=icon, on_click="ignore", key=mime)
 
 
-def _printed(
-    place: DeltaGenerator, run: Run, dataset: Dataset | None, name: str, uhi: Mapping[str, Any]
-) -> bytes | None:
+def _printed(place: DeltaGenerator, run: Run, name: str, about: Picture) -> bytes | None:
     """Show the final figure and return it; a sentence, and None, when there is none."""
     with place:
         try:
             with st.spinner(words.PICTURE_MAKING):
-                png = _png(run.id, name, _picture(run, dataset, uhi))
+                png = _png(run.id, name, about)
         except PressBusy:
             st.info(words.PICTURE_BUSY)
         except PressFailed:

@@ -1,4 +1,4 @@
-"""Final figures made off the portal's process: matplotlib is slow and large, and the portal has people to answer.
+"""Figures for print, and fits, made off the portal's process, which has people to answer: matplotlib is slow and large.
 
 One process draws one figure after the other. It starts when first needed, is killed when a figure takes too long, and
 ends when nobody asked for a while, or when the portal does. (Not ``multiprocessing``: a spawned process would run the
@@ -13,8 +13,11 @@ import subprocess
 import sys
 import threading
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
+from openbeam.errors import from_json
+
+from openbeam_portal.figure.peak import Answer, Wanted
 from openbeam_portal.figure.picture import Picture
 
 __all__ = ["Press", "PressBusy", "PressFailed", "press"]
@@ -33,7 +36,7 @@ class PressFailed(Exception):
 
 
 class Press:
-    """Draws pictures one at a time.
+    """Draws pictures and makes fits, one at a time.
 
     Parameters
     ----------
@@ -76,6 +79,29 @@ class Press:
             When the histogram cannot be drawn, or took too long.
 
         """
+        return self._print(picture, None)[1]
+
+    def fit(self, picture: Picture, wanted: Wanted) -> Answer:
+        """Return a fit of a picture's histogram.
+
+        Raises
+        ------
+        OpenbeamError
+            When no such fit can be made; says why, and what to do.
+        PressBusy
+            When it was not this fit's turn in time.
+        PressFailed
+            When it took too long.
+
+        """
+        said, png = self._print(picture, wanted)
+        if "refused" in said:
+            raise from_json(said["refused"])
+        made = said["fit"]
+        rows = tuple((title, value) for title, value in made["rows"])
+        return Answer(rows, made["summary"], tuple(made["sentences"]), made["csv"], png)
+
+    def _print(self, picture: Picture, wanted: Wanted | None) -> tuple[dict[str, Any], bytes]:
         if not self._turn.acquire(timeout=self._patience):
             raise PressBusy
         try:
@@ -83,7 +109,7 @@ class Press:
             killer = threading.Timer(self._timeout, process.kill)
             killer.start()
             try:
-                return _ask(process, picture)
+                return _ask(process, {"picture": asdict(picture), "fit": asdict(wanted) if wanted else None})
             finally:
                 killer.cancel()
         except (OSError, ValueError, LookupError) as error:
@@ -128,10 +154,10 @@ class Press:
                 self._turn.release()
 
 
-def _ask(process: subprocess.Popen[bytes], picture: Picture) -> bytes:
+def _ask(process: subprocess.Popen[bytes], request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     if process.stdin is None or process.stdout is None:
         raise ValueError("the process has no pipes")
-    process.stdin.write(json.dumps(asdict(picture)).encode() + b"\n")
+    process.stdin.write(json.dumps(request).encode() + b"\n")
     process.stdin.flush()
     answer = json.loads(process.stdout.readline())
     if "error" in answer:
@@ -140,7 +166,7 @@ def _ask(process: subprocess.Popen[bytes], picture: Picture) -> bytes:
     png = process.stdout.read(answer["size"])
     if len(png) < answer["size"]:
         raise ValueError("the picture is cut short")
-    return png
+    return answer, png
 
 
 press = Press()

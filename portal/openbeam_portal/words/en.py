@@ -139,6 +139,63 @@ SIMULATED: Final = "Simulated"
 EVENTS_ARE: Final = "Simulated"
 SIMULATED_MEANING: Final = "no detector recorded these events"
 
+# ------------------------------------------------------------------------------------------------ fit
+FIT_TITLE: Final = "Fit a peak"
+FIT_INTRO: Final = (
+    "A curve through the bins says where the peak is and how wide, and how sure that is. Choose a range with one peak "
+    "in its middle and some background at both sides."
+)
+FIT_SIGNAL: Final = "Peak"
+FIT_SIGNALS: Final[dict[str, str]] = {
+    "Gaussian": "gauss",
+    "Crystal ball: a Gaussian with a tail": "crystal-ball",
+    "Voigt: Breit–Wigner ⊗ Gaussian": "voigt",
+}
+FIT_SIGNAL_HELP: Final = (
+    "A Gaussian is what a detector makes of a narrow particle. In a crystal ball some energy was lost. A Voigt profile "
+    "has the particle's own width, too."
+)
+FIT_BACKGROUND: Final = "Background"
+FIT_BACKGROUNDS: Final[dict[str, str]] = {
+    "Straight line": "poly1",
+    "Exponential": "exp",
+    "Parabola": "poly2",
+    "Cubic": "poly3",
+    "Constant": "poly0",
+    "None": "none",
+}
+FIT_BACKGROUND_HELP: Final = "What would be there without the particle."
+FIT_RANGE: Final = "Range"
+FIT_PARTICLE: Final = "Compare with"
+FIT_PARTICLES: Final[dict[str, str]] = {
+    "What is known at this mass": "auto",
+    "Nothing": "",
+    "K⁰ₛ": "K(S)0",
+    "ω": "omega(782)",
+    "φ": "phi(1020)",
+    "D⁰": "D0",
+    "J/ψ": "J/psi(1S)",
+    "ψ(2S)": "psi(2S)",
+    "B⁺": "B+",
+    "Υ(1S)": "Upsilon(1S)",
+    "Υ(2S)": "Upsilon(2S)",
+    "Υ(3S)": "Upsilon(3S)",
+    "Z": "Z0",
+    "H": "H0",
+}
+"""What is shown, and what the particle package calls it."""
+FIT_PARTICLE_HELP: Final = "With the mass in the Review of Particle Physics."
+FIT_WIDTH: Final = "Hold Γ at the known width"
+FIT_WIDTH_HELP: Final = "For a Voigt profile of a particle that you name: its natural width is not fitted then."
+FIT_BUTTON: Final = "Fit"
+FIT_MAKING: Final = "Fitting …"
+FIT_FAILED: Final = "The fit took too long. Choose a smaller range."
+FIT_ALT: Final = "The fit of {title}: {summary}"
+FIT_PNG: Final = "Download fit as PNG"
+FIT_CSV: Final = "Download fit as CSV"
+FIT_PARAMETER: Final = "Parameter"
+FIT_VALUE: Final = "Value"
+
 # ------------------------------------------------------------------------------------------------ data
 EXPERIMENT: Final = "Experiment"
 COLLISIONS: Final = "Collisions"

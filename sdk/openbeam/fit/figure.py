@@ -11,7 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from openbeam import figures
 from openbeam.fit.around import Around
+from openbeam.fit.numbers import chance
 from openbeam.fit.shapes import Array
+from openbeam.models import SIMULATED_TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +48,8 @@ def _draw_bins(axes: Axes, fit: Fit, around: Around) -> None:
     bins = fit.bins
     size = 4.5 if len(bins.values) <= _FEW_BINS else 2.5
     filled = bins.values > 0
-    points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": size, "elinewidth": 1.3, "label": "Data"}
+    points: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": size, "elinewidth": 1.3}
+    points["label"] = SIMULATED_TITLE if around.kind == SIMULATED_TITLE else "Data"
     axes.errorbar(_centers(bins.edges)[filled], bins.values[filled], np.sqrt(bins.variances[filled]), **points)
     _draw_curves(axes, fit)
     axes.set_xlim(bins.edges[0], bins.edges[-1])
@@ -59,7 +62,10 @@ def _draw_bins(axes: Axes, fit: Fit, around: Around) -> None:
     place: dict[str, Any] = {"ha": side[1], "va": "top", "fontsize": 13.5, "linespacing": 1.4}
     axes.text(side[0], top, _numbers(fit), transform=axes.transAxes, **place)
     other = (0.01, top + 0.03) if peak_is_left else (0.99, top + 0.03)
-    axes.legend(loc="upper left" if peak_is_left else "upper right", bbox_to_anchor=other, fontsize=15, frameon=False)
+    handles, labels = axes.get_legend_handles_labels()
+    look: dict[str, Any] = {"fontsize": 15, "frameon": False, "bbox_to_anchor": other}
+    # Points come first, whatever matplotlib thinks of first.
+    axes.legend(handles[::-1], labels[::-1], loc="upper left" if peak_is_left else "upper right", **look)
 
 
 def _draw_curves(axes: Axes, fit: Fit) -> None:
@@ -99,7 +105,7 @@ def _numbers(fit: Fit) -> str:
     rows = [f"{_short(one.name)} = {one}" for one in fit.parameters if not one.name.startswith("b")]
     if fit.background != "none":
         rows.append(f"background = {fit.background_entries}")
-    goodness = f"$\\chi^2$/ndf = {fit.chi2:.1f}/{fit.ndf},  p = {fit.p_value:.2g}"
+    goodness = f"$\\chi^2$/ndf = {fit.chi2:.1f}/{fit.ndf},  p-value {chance(fit.p_value)}"
     return "\n".join([*rows, goodness, *_known(fit)])
 
 

@@ -161,7 +161,7 @@ def _fitted(parameter: Parameter, bins: Bins, minimum: Minimum) -> Fitted:
 
 
 def _background_entries(model: Model, minimum: Minimum) -> Fitted:
-    chosen = np.isin(model.names, model.background.yields)
+    chosen = np.isin(model.names, list(model.background.yields))
     entries = sum(minimum.values[name] for name in model.background.yields)
     variance = float(minimum.covariance[np.ix_(chosen, chosen)].sum())
     error = math.sqrt(variance) if variance > 0 else None

@@ -33,8 +33,7 @@ class Model:
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters in their order."""
         below = self.background
-        one = len(below.yields) == 1
-        shares = [_yield(name, "Background" if one else f"Background, {name}") for name in below.yields]
+        shares = [_yield(name, title) for name, title in below.yields.items()]
         return (_yield("signal", "Signal"), *self.signal.parameters, *shares, *below.parameters)
 
     @property

@@ -6,8 +6,9 @@ import math
 from decimal import Decimal
 from typing import Final
 
-__all__ = ["measured", "plain_number", "quoted"]
+__all__ = ["chance", "measured", "plain_number", "quoted"]
 
+_SMALLEST: Final = 1e-9
 _HUGE: Final = 1e7
 
 
@@ -24,6 +25,11 @@ def measured(value: float, error: float, unit: str = "") -> str:
         return f"{value:.6g} ± {error:.2g}{tail}"
     shown = f"{round(value, digits):,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
     return f"{shown} ± {round(error, digits):,.{decimals}f}{tail}"
+
+
+def chance(p_value: float) -> str:
+    """Return a p-value; below what chi square's tail can be trusted with, no more than that."""
+    return f"{p_value:.2g}" if p_value >= _SMALLEST else f"below {_SMALLEST:g}"
 
 
 def quoted(value: float, error: float, unit: str = "") -> str:

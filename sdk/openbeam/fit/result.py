@@ -14,7 +14,7 @@ from openbeam.fit.around import Around
 from openbeam.fit.around import around as around_of
 from openbeam.fit.bins import Bins
 from openbeam.fit.model import Model
-from openbeam.fit.numbers import measured, plain_number
+from openbeam.fit.numbers import chance, measured, plain_number
 from openbeam.fit.pdg import Comparison
 from openbeam.fit.shapes import BACKGROUNDS, SIGNALS, Array
 
@@ -111,7 +111,7 @@ class Fit:
 
     def goodness(self) -> str:
         """Return the sentence on how well the curve agrees."""
-        return f"χ²/ndf = {self.chi2:.1f}/{self.ndf} = {self.chi2 / self.ndf:.2f}, p-value {self.p_value:.2g}"
+        return f"χ²/ndf = {self.chi2:.1f}/{self.ndf} = {self.chi2 / self.ndf:.2f}, p-value {chance(self.p_value)}"
 
     def plot(self, path: str | Path | None = None, *, run: Run | None = None, around: Around | None = None) -> Figure:
         """Return the figure: bins, curve and pulls; save it when there is a path (its ending says the format).
@@ -155,14 +155,15 @@ class Fit:
             },
         }
 
-    def to_csv(self) -> str:
-        """Return the bins as CSV: ``low,high,content,fit,background,pull``."""
+    def to_csv(self, *, simulated: bool = False) -> str:
+        """Return the bins as CSV: ``low,high,content,fit,background,pull``; of simulated events each line says so."""
+        mark = ["simulated"] if simulated else []
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["low", "high", "content", "fit", "background", "pull"])
+        writer.writerow(["low", "high", "content", "fit", "background", "pull", *mark])
         columns = (self.bins.values, self.expected, self.expected_background, self.pulls)
         for low, high, *cells in zip(self.bins.edges[:-1], self.bins.edges[1:], *columns, strict=True):
-            writer.writerow([f"{low:.10g}", f"{high:.10g}", *(f"{cell:.8g}" for cell in cells)])
+            writer.writerow([f"{low:.10g}", f"{high:.10g}", *(f"{cell:.8g}" for cell in cells), *mark])
         return text.getvalue()
 
     def __str__(self) -> str:

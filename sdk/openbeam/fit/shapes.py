@@ -55,7 +55,8 @@ class Background:
     """What is below the peak: one or several shapes, each multiplied by entries of its own."""
 
     title: str
-    yields: tuple[str, ...]
+    yields: dict[str, str]
+    """Names of the entries of each of its shapes, with their titles."""
     parameters: tuple[Parameter, ...]
     shares: Callable[..., list[Array]]
     """Of edges and the parameters: for each of ``yields`` its share in each bin."""
@@ -135,10 +136,18 @@ def _binomial_shares(edges: bytes, degree: int) -> list[Array]:
     return [np.diff(betainc(k + 1, degree - k + 1, part)) for k in range(degree + 1)]
 
 
-def _polynomial(degree: int) -> Background:
-    names = ("a constant", "a straight line", "a parabola", "a cubic")
-    yields = ("background",) if degree == 0 else tuple(f"b{k}" for k in range(degree + 1))
-    return Background(names[degree], yields, (), lambda edges: binomial_shares(edges, degree))
+_TOTAL: Final = {"background": "Background"}
+_ENDS: Final = {
+    "a constant": (),
+    "a straight line": ("left end", "right end"),
+    "a parabola": ("left end", "middle", "right end"),
+    "a cubic": ("left end", "first third", "second third", "right end"),
+}
+
+
+def _polynomial(degree: int, title: str) -> Background:
+    parts = {f"b{k}": f"Background, {place}" for k, place in enumerate(_ENDS[title])}
+    return Background(title, parts or _TOTAL, (), lambda edges: binomial_shares(edges, degree))
 
 
 _SLOPE: Final = Parameter(
@@ -146,7 +155,7 @@ _SLOPE: Final = Parameter(
 )
 
 BACKGROUNDS: Final[dict[str, Background]] = {
-    "none": Background("nothing", (), (), lambda _: []),
-    "exp": Background("an exponential", ("background",), (_SLOPE,), _exponential),
-    **{f"poly{degree}": _polynomial(degree) for degree in range(4)},
+    "none": Background("nothing", {}, (), lambda _: []),
+    "exp": Background("an exponential", _TOTAL, (_SLOPE,), _exponential),
+    **{f"poly{degree}": _polynomial(degree, title) for degree, title in enumerate(_ENDS)},
 }
