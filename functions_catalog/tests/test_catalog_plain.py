@@ -17,6 +17,13 @@ Files = Callable[[str], list[Path]]
 Params = dict[str, Any]
 
 CASES: dict[str, list[Params]] = {
+    "agc_ttbar": [
+        {},
+        {"lepton": "muon", "min_jets": 3, "bins": 50},
+        {"lepton": "electron"},
+        {"b_tag": 0.9, "min_jet_pt": 20, "min_lepton_pt": 20},
+        {"b_tag": 0, "min_jets": 3, "min_jet_pt": 50},
+    ],
     "atlas_4l": [
         {},
         {"channel": "4 electrons"},

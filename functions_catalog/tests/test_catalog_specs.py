@@ -22,6 +22,7 @@ PARAMETERS = [
 ]
 NAMES = {
     *(f"adl_q{query}" for query in range(1, 9)),
+    "agc_ttbar",
     "atlas_4l",
     "atlas_diphoton",
     "dimuon_spectrum",

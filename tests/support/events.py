@@ -54,6 +54,7 @@ MADE: Final[dict[str, Maker]] = {
     "cms-2011-zee": _zee_2011,
     "cms-2012-higgs4l-signal": lambda _, folder: toys.four_leptons(folder / "events.root"),
     "cms-2012-htautau-ggh": lambda _, folder: toys.muon_tau(folder / "events.root"),
+    "cms-2012-htautau-ttbar": lambda _, folder: toys.jets(folder / "events.root", reduced=True),
     "lhcb-2011-bhhh": lambda _, folder: toys.hadrons(folder / "events.root"),
 }
 """Dataset to what writes a file in its layout: events that are at hand in another form, or simulated ones."""

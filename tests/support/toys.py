@@ -190,34 +190,33 @@ def hadrons(path: Path, count: int = 3000) -> Path:
     return _write(path, "DecayTree", names | dict(_hadron_tracks(rng, three, rng.random(count) < 0.8)))
 
 
-# ------------------------------------------------------------------------------------------- top quarks, CMS 2015
-def jets(path: Path, count: int = 2500) -> Path:
-    """Write events with the branches of a full NanoAOD that the top quark's analysis reads."""
+# ------------------------------------------------------------------------------------------- top quarks, CMS
+def jets(path: Path, count: int = 2500, *, reduced: bool = False) -> Path:
+    """Write pairs of top quarks with the branches of NanoAOD that are read, or with those of record 12354."""
     rng = np.random.default_rng(2015)
     top, other = decay(rng, moving(rng, rng.uniform(360, 700, count), 40, 0.8), 172.5, 172.5)
     (w_jets, b_jet), (w_lepton, b_other) = (decay(rng, quark, 80.4, 4.8) for quark in (top, other))
     quarks, (lepton, _) = [*decay(rng, w_jets, 0.5, 0.5), b_jet, b_other], decay(rng, w_lepton, MUON, 0)
     counts, vectors = shuffled(rng, [smeared(rng, part, 0.1) for part in quarks], 3)
-    size = len(vectors)
-    jet = _momenta(vectors, 5) | {
-        # Few values: a tag may lie on the edge, and a tag of -10 says that there is none.
-        "btagCSVV2": rng.choice([-10, 0.1, 0.5, 0.8, 0.95], size),
-        "jetId": rng.choice([0, 2, 6], size, p=[0.02, 0.05, 0.93]),
-    }
-    branches: dict[str, Any] = {
-        "run": np.ones(count, "u4"),
-        "event": np.arange(count, dtype="u8"),
-        "Jet": jagged(counts, jet),
-    }
-    branches["luminosityBlock"] = np.ones(count, "u4")
-    for name, only in (("Muon", True), ("Electron", False)):
-        found, vectors = shuffled(rng, [lepton], 1)
-        size = len(vectors)
-        parts = _momenta(vectors, MUON if only else ELECTRON) | {"sip3d": rng.exponential(1.2, size)}
-        parts |= {"charge": rng.choice([-1, 1], size)}
-        if only:
-            parts |= {"tightId": rng.random(size) < 0.8, "pfRelIso04_all": rng.exponential(0.06, size)}
-        else:
-            parts |= {"cutBased": rng.integers(0, 5, size)}
-        branches[name] = jagged(np.asarray(found), parts)
+    # Few values: a tag may lie on the edge, and a tag of -10 says that there is none.
+    tag = rng.choice([-10, 0.1, 0.5, 0.8, 0.95], len(vectors))
+    sure = rng.choice([0, 2, 6], len(vectors), p=[0.02, 0.05, 0.93])
+    jet = {"btag": tag, "puId": sure > 0} if reduced else {"btagCSVV2": tag, "jetId": sure}
+    branches: dict[str, Any] = {name: np.ones(count, "u4") for name in ("run", "luminosityBlock")}
+    branches |= {"event": np.arange(count, dtype="u8"), "Jet": jagged(counts, _momenta(vectors, 5) | jet)}
+    branches["Muon"] = _one_kind(rng, lepton, MUON, impact=not reduced)
+    if not reduced:
+        branches["Electron"] = _one_kind(rng, lepton, ELECTRON, impact=True)
     return _write(path, "Events", branches)
+
+
+def _one_kind(rng: Random, lepton: Vectors, rest: float, *, impact: bool) -> ak.Array:
+    counts, vectors = shuffled(rng, [lepton], 1)
+    size = len(vectors)
+    parts = _momenta(vectors, rest) | {"charge": rng.choice([-1, 1], size)}
+    parts |= {"sip3d": rng.exponential(1.2, size)} if impact else {}
+    if rest == MUON:
+        parts |= {"tightId": rng.random(size) < 0.8, "pfRelIso04_all": rng.exponential(0.06, size)}
+    else:
+        parts |= {"cutBased": rng.integers(0, 5, size)}
+    return jagged(counts, parts)

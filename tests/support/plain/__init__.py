@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from support.plain.agc_ttbar import agc_ttbar
 from support.plain.atlas_4l import atlas_4l
 from support.plain.atlas_diphoton import atlas_diphoton
 from support.plain.bins import Bins
@@ -19,6 +20,7 @@ from support.plain.lhcb_b_hhh import lhcb_b_hhh
 __all__ = ["PLAIN"]
 
 PLAIN: Final[dict[str, Callable[..., Bins]]] = {
+    "agc_ttbar": agc_ttbar,
     "atlas_4l": atlas_4l,
     "atlas_diphoton": atlas_diphoton,
     "higgs_4l_nanoaod": higgs_4l_nanoaod,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import uproot
 
-__all__ = ["Bins", "Event", "Four", "apart", "counted", "four", "invariant", "named", "read"]
+__all__ = ["Bins", "Event", "Four", "apart", "columns", "counted", "four", "invariant", "named", "read"]
 
 Bins = dict[str, np.ndarray[Any, Any]]
 Event = Mapping[str, Any]
@@ -29,6 +29,13 @@ def read(paths: Sequence[Path], branches: Iterable[str], start: int, stop: int) 
             (tree,) = set(file.keys(cycle=False))
             rows += file[tree].arrays(names, entry_stop=max(stop - len(rows), 0)).to_list()
     return rows[start:stop]
+
+
+def columns(path: Path) -> set[str]:
+    """Return the names of the branches of a file's only tree."""
+    with uproot.open(path) as file:
+        (tree,) = set(file.keys(cycle=False))
+        return set(file[tree].keys())
 
 
 def four(pt: float, eta: float, phi: float, mass: float = 0.0, energy: float | None = None) -> Four:
