@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openbeam.models import FunctionKind, TaskProblem
+from openbeam.models import FunctionKind, Lesson, TaskProblem
 from openbeam.states import RunState
 from openbeam_portal.asgi import auth_of
 from openbeam_portal.settings import Settings
@@ -111,6 +111,24 @@ def test_an_analysis_shows_form_lesson_source_and_data(service: Any) -> None:
     assert "[a tracker](http://elsewhere.example/pixel.png)" in read
     assert "https://doi.org/10.7483/OPENDATA.CMS.WMKQ.0WTA" in read
     assert "Muons are ordered by momentum\\." in read
+
+
+def test_a_lesson_is_read_in_the_language_that_is_chosen(service: Any) -> None:
+    tongues = {"en": "English", "fr": "Français", "eo": "eo"}
+    lessons = [Lesson(language=code, title=f"Title {code}", markdown=f"Text {code}") for code in tongues]
+    service.functions["z_mumu"] = service.functions["z_mumu"].model_copy(update={"lessons": lessons})
+    at = opened("analysis", function="z_mumu")
+    choice = at.segmented_control(key="lesson-language")
+    assert (choice.options, choice.value) == (list(tongues.values()), "English")
+    assert "Text en" in texts(at)
+    choice.set_value("Français").run()
+    assert "Title fr" in [header.value for header in at.header]
+    assert "Text en" not in texts(at)
+    # The address holds it, so a link that is shared opens in it.
+    assert at.query_params["language"] == "fr"
+    linked = opened("analysis", function="z_mumu", language="eo")
+    assert "Text eo" in texts(linked)
+    assert "Text en" in texts(opened("analysis", function="z_mumu", language="xx"))
 
 
 def test_local_files_are_offered_and_named_as_such(service: Any) -> None:

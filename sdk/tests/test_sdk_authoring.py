@@ -15,6 +15,7 @@ from openbeam.authoring import findings, template
 from openbeam.authoring.folder import Folder
 from openbeam.cli.app import run_app
 from openbeam.errors import InvalidInput
+from openbeam.lessons import HEADINGS
 from openbeam.models import DatasetSpec, Layout
 
 FILE = {"uri": "root://eospublic.cern.ch//eos/x.root", "size": 1, "checksum": "adler32:00000001"}
@@ -141,11 +142,29 @@ def test_each_fault_is_named(folder: Path, file: str, old: str, new: str, expect
     assert any(expected in fault for fault in found), found
 
 
-def test_a_translation_has_the_sections_of_the_english_lesson(folder: Path) -> None:
-    change(folder, "meta.toml", lambda text: f'{text}fr = "Mots"\n')
-    english = (folder / "lesson.en.md").read_text()
-    (folder / "lesson.fr.md").write_text(english.replace("## Data", "Les données"))
-    assert faults(folder) == ["lesson.fr.md: it has 6 sections, and the English lesson 7."]
+def translate(folder: Path, language: str, text: Callable[[str], str]) -> None:
+    change(folder, "meta.toml", lambda meta: f'{meta}{language} = "Words"\n')
+    (folder / f"lesson.{language}.md").write_text(text((folder / "lesson.en.md").read_text()))
+
+
+def test_a_translation_has_the_headings_of_its_language(folder: Path) -> None:
+    def french(text: str) -> str:
+        for old, new in zip(HEADINGS["en"].sections, HEADINGS["fr"].sections, strict=True):
+            text = text.replace(f"## {old}\n", f"## {new}\n")
+        return text
+
+    translate(folder, "fr", french)
+    assert faults(folder) == []
+    change(folder, "lesson.fr.md", lambda text: text.replace("## Les données", "## Data"))
+    assert faults(folder) == ["lesson.fr.md: it has no section “Les données”. Add the line: ## Les données"]
+
+
+def test_a_translation_has_as_many_sections_and_answers_as_the_english_lesson(folder: Path) -> None:
+    translate(folder, "eo", lambda text: text.replace("## Data", "La datumoj"))
+    assert faults(folder) == ["lesson.eo.md: sections: 6 here, 7 in the English lesson."]
+    more = "<details><summary>Answer</summary>\n\nMore.\n\n</details>"
+    change(folder, "lesson.en.md", lambda text: text.replace("## Further", f"{more}\n\n## Further"))
+    assert faults(folder)[1:] == ["lesson.eo.md: folded answers: 1 here, 2 in the English lesson."]
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,8 @@ NOW = "2026-11-01T12:00:00Z"
 FUNCTION = {
     "id": "f-id", "name": "z_mumu", "version": 3, "kind": "analysis", "title": "Z", "description": "", "tags": [],
     "datasets": ["cms"], "owner": "ada", "visibility": "class", "classes": ["9b"], "sha256": "0" * 64, "created": NOW,
-    "source": "def analyze(): ...", "entrypoint": "analyze", "parameters": {"properties": {"low": {}}}, "lessons": [],
+    "source": "def analyze(): ...", "entrypoint": "analyze", "parameters": {"properties": {"low": {}}},
+    "lessons": [{"language": language, "title": "-", "markdown": "-"} for language in ("en", "fr", "eo")],
     "timeout": 1.0, "deprecated": {"reason": "It was wrong.", "successor": "z_mumu@4", "since": NOW},
 }  # fmt: skip
 SUMMARY = {key: value for key, value in FUNCTION.items()
@@ -151,6 +152,7 @@ def test_functions_are_shown_and_shared_from_the_command_line(openbeam: Any, wir
         f"SHA-256\t{'0' * 64}",
         "Deprecated\tIt was wrong. Use z_mumu@4.",
         "Seen by\t9b",
+        "Lessons\tEnglish, Français, eo",
     ):
         assert line in shown.splitlines()
     assert openbeam(wire.url, "functions", "show", "z_mumu", "--source").stdout == "def analyze(): ...\n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import streamlit as st
 from openbeam import Client, Run
 from openbeam.errors import InvalidParameter, OpenbeamError, UnknownRun
-from openbeam.models import Dataset, Function, FunctionKind
+from openbeam.lessons import languages_of
+from openbeam.models import Dataset, Function, FunctionKind, Lesson
 
 from openbeam_portal import deprecation, places, reading, record, result, trouble
 from openbeam_portal.figure import live
@@ -21,6 +23,7 @@ __all__ = ["render"]
 # Pixels that a line of a lesson may take: longer ones are lost on the way back.
 _READABLE: Final = 780
 _DATASET: Final = "chosen-dataset"
+_LANGUAGE: Final = "lesson-language"
 
 
 class _Settings(NamedTuple):
@@ -147,10 +150,12 @@ def _more(function: Function, dataset: Dataset | None) -> None:
 
 
 def _lesson(function: Function) -> None:
-    lesson = choose(function.lessons, st.context.locale)
+    lesson = choose(function.lessons, st.query_params.get("language") or st.context.locale)
     if lesson is None:
         st.markdown(words.NO_LESSON)
         return
+    if len(function.lessons) > 1:
+        lesson = _in_language(function.lessons, lesson)
     st.header(plain(lesson.title))
     for block in blocks_of(lesson.markdown):
         if block.title is None:
@@ -158,6 +163,26 @@ def _lesson(function: Function) -> None:
         else:
             with st.expander(plain(block.title)):
                 st.markdown(tame(block.text))
+
+
+def _in_language(lessons: Sequence[Lesson], first: Lesson) -> Lesson:
+    """Return the lesson in the language that the reader chooses; the address keeps it."""
+    offered = dict(zip(languages_of(lessons), lessons, strict=True))
+
+    def keep() -> None:
+        st.query_params["language"] = offered[st.session_state[_LANGUAGE]].language
+
+    now = next(name for name, lesson in offered.items() if lesson.language == first.language)
+    name = st.segmented_control(
+        words.LANGUAGE,
+        list(offered),
+        default=now,
+        required=True,
+        key=_LANGUAGE,
+        on_change=keep,
+        label_visibility="collapsed",
+    )
+    return offered[name or now]
 
 
 def _source(function: Function) -> None:

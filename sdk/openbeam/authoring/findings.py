@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from openbeam.authoring.folder import ENTRYPOINT, Folder
+from openbeam.lessons import FOLDED, HEADINGS, sections_of
 from openbeam.models import Lesson
 
 __all__ = ["Finding", "of_lessons", "of_parameters", "of_texts"]
@@ -16,17 +16,6 @@ __all__ = ["Finding", "of_lessons", "of_parameters", "of_texts"]
 _TO_WRITE: Final = "TODO"
 _LONGEST_IN_CLASS: Final = 200
 """Lines of source that can be read in a lesson."""
-_SECTIONS: Final = (
-    "The question",
-    "Background",
-    "What to try",
-    "What you should see",
-    "Questions",
-    "Further reading",
-    "Data",
-)
-_HEADING: Final = re.compile(r"^## +(.+?)\s*$", re.MULTILINE)
-_ANSWER: Final = re.compile(r"<details>\s*<summary>.+?</summary>.+?</details>", re.DOTALL)
 _LOWER: Final = ("minimum", "exclusiveMinimum")
 _UPPER: Final = ("maximum", "exclusiveMaximum")
 
@@ -110,28 +99,40 @@ def of_lessons(folder: Folder) -> Iterator[Finding]:
     if not folder.lessons:
         yield Finding(good=False, what='lessons: meta.toml names none. Add [lessons] with en = "its title".')
     for lesson in folder.lessons:
-        sections = _HEADING.findall(lesson.markdown)
-        faults = [*_of_sections(lesson, sections, english), *_of_words(lesson)]
-        answers = len(_ANSWER.findall(lesson.markdown))
-        good = f"{len(sections)} sections, {answers} folded {'answer' if answers == 1 else 'answers'}"
+        sections, answers = _counts(lesson)
+        faults = [*_of_sections(lesson), *_of_words(lesson), *(_of_translation(lesson, english) if english else ())]
+        good = f"{sections} sections, {answers} folded {'answer' if answers == 1 else 'answers'}"
         yield from _of(f"lesson.{lesson.language}.md", good, faults)
 
 
-def _of_sections(lesson: Lesson, sections: Sequence[str], english: Lesson | None) -> Iterator[str]:
-    if lesson.language == "en":
-        for wanted in _SECTIONS:
-            if wanted not in sections:
-                yield f"it has no section “{wanted}”. Add the line: ## {wanted}"
-        known = [section for section in sections if section in _SECTIONS]
-        if known != sorted(known, key=_SECTIONS.index):
-            yield f"its sections are in another order than {', '.join(_SECTIONS)}."
-    elif english is not None and len(sections) != (model := len(_HEADING.findall(english.markdown))):
-        yield f"it has {len(sections)} sections, and the English lesson {model}."
+def _counts(lesson: Lesson) -> tuple[int, int]:
+    """Return how many sections and how many folded answers a lesson has."""
+    return len(sections_of(lesson.markdown)), len(FOLDED.findall(lesson.markdown))
+
+
+def _of_sections(lesson: Lesson) -> Iterator[str]:
+    headings = HEADINGS.get(lesson.language)
+    if headings is None:
+        return
+    sections = [heading for heading, _ in sections_of(lesson.markdown)]
+    for wanted in headings.sections:
+        if wanted not in sections:
+            yield f"it has no section “{wanted}”. Add the line: ## {wanted}"
+    known = [section for section in sections if section in headings.sections]
+    if known != sorted(known, key=headings.sections.index):
+        yield f"its sections are in another order than {', '.join(headings.sections)}."
+
+
+def _of_translation(lesson: Lesson, english: Lesson) -> Iterator[str]:
+    for what, here, there in zip(("sections", "folded answers"), _counts(lesson), _counts(english), strict=True):
+        if here != there:
+            yield f"{what}: {here} here, {there} in the English lesson."
 
 
 def _of_words(lesson: Lesson) -> Iterator[str]:
-    if not _ANSWER.search(lesson.markdown):
-        yield "it has no folded answer. Put one between <details><summary>Answer</summary> and </details>."
+    if not FOLDED.search(lesson.markdown):
+        word = HEADINGS.get(lesson.language, HEADINGS["en"]).answer
+        yield f"it has no folded answer. Put one between <details><summary>{word}</summary> and </details>."
     left = sum(_TO_WRITE in line for line in lesson.markdown.splitlines())
     if left:
         yield f"{left} {'line says' if left == 1 else 'lines say'} {_TO_WRITE} still. Write them, or take them out."

@@ -9,6 +9,7 @@ import typer
 from openbeam.cli import authoring
 from openbeam.cli.screen import rows
 from openbeam.client import Client
+from openbeam.lessons import languages_of
 from openbeam.models import CodeFormat, Function, FunctionKind, FunctionSummary, Visibility
 
 __all__ = ["app"]
@@ -98,6 +99,7 @@ def _facts(found: Function) -> list[tuple[str, object]]:
         ("Parameters", ", ".join(found.parameters.get("properties", {}))),
         ("Tags", ", ".join(found.tags)),
         ("Datasets", ", ".join(found.datasets)),
+        ("Lessons", ", ".join(languages_of(found.lessons))),
         ("Environment", found.environment or "any"),
         ("Python", found.python),
         ("Owner", found.owner),
