@@ -8,8 +8,8 @@ compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 	--no-emit-index-url --no-emit-find-links --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) \
 	--no-emit-package openbeam --no-emit-package openbeam-datasets -o $(1)
 
-# Tests wait for processes a third of the time.
-TEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Tests wait for processes half of the time.
+TEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 FUZZ_EXAMPLES ?= 100
 FUZZ_SEED ?= 1
 
@@ -44,7 +44,7 @@ test: install  ## run the whole test suite
 
 test-system: install  ## tests that need root, Docker or a server from Debian
 	@tests/install-debian system
-	$(BIN)/pytest -m system
+	$(BIN)/pytest -n 2 --dist loadscope -m system
 
 fuzz: install  ## ask the whole REST API, as everybody, for what nobody foresaw (FUZZ_EXAMPLES, FUZZ_SEED)
 	OPENBEAM_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) OPENBEAM_FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest service/tests/matrix/test_service_fuzz.py

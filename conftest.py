@@ -11,6 +11,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 _ON_THEIR_OWN: Final = {"tests/test_docs.py", "tests/test_layout.py", "tests/test_up.py"}
 _BY_FILE: Final = ("endpoint/tests/", "service/tests/test_service_upstream", "datasets/tests/test_datasets_cli")
+_IN_CONTAINERS: Final = ("tests/test_images.py", "endpoint/tests/test_endpoint_host.py", "its_container", "[docker")
+"""Their container engine and the images in it take minutes to make."""
 
 
 class _Together(LoadScopeScheduling):
@@ -20,6 +22,8 @@ class _Together(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if any(mark in nodeid for mark in _IN_CONTAINERS):
+            return "containers"
         path = nodeid.partition("::")[0]
         if path.startswith("tests/") and path not in _ON_THEIR_OWN:
             return "stack"

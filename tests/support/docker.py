@@ -52,7 +52,8 @@ def running_docker() -> Iterator[str]:
         # What a container with this machine's network leaves mounted when the engine ends.
         for mounted in (folder / "exec-root" / "netns").glob("*"):
             subprocess.run(["umount", mounted], check=False, capture_output=True)
-        shutil.rmtree(folder)
+        # All layers of all images: `rm` takes seconds where Python takes minutes.
+        subprocess.run(["rm", "-rf", folder], check=True)
 
 
 @contextmanager
