@@ -7,6 +7,7 @@ from typing import Final
 
 import typer
 from openbeam.errors import OpenbeamError
+from openbeam.loading import seldom
 from pydantic import ValidationError
 
 from openbeam_service.cli import catalog, classes, doctor, keeping, keys, people, quotas, running
@@ -50,6 +51,7 @@ def _explained(error: Exception) -> str | None:
 
 def main() -> None:
     """Run the command; a mistake is one plain line and exit status 1."""
+    seldom()
     try:
         _application()()
     except Exception as error:
