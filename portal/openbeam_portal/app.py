@@ -22,7 +22,7 @@ def main() -> None:
     st.html(_ASSETS / "portal.css")
     st.logo(str(_ASSETS / "logo.svg"), size="large")
     known = session.is_signed_in()
-    shown = [places.catalog(), places.runs(), places.analysis()]
+    shown = [places.catalog(), places.data(), places.runs(), places.analysis()]
     person = plain(session.user_name()) or words.ACCOUNT
     pages = {"": shown, person: [places.quota(), places.sign_out()]} if known else {"": shown}
     st.navigation(pages, position="top" if known else "hidden").run()

@@ -12,10 +12,10 @@ from streamlit.navigation.page import Page
 from openbeam_portal import session
 from openbeam_portal.words import en as words
 
-__all__ = ["NAMES", "analysis", "catalog", "query_of", "quota", "runs", "shown", "sign_out"]
+__all__ = ["NAMES", "analysis", "catalog", "data", "query_of", "quota", "runs", "shown", "sign_out"]
 
 
-NAMES: Final = ("analysis", "catalog", "quota", "runs", "welcome")
+NAMES: Final = ("analysis", "catalog", "data", "quota", "runs", "welcome")
 """Modules of the pages."""
 
 
@@ -34,6 +34,11 @@ def shown(name: str) -> Callable[[], None]:
 def catalog() -> Page:
     """Return the first page: all analyses."""
     return st.Page(shown("catalog"), title=words.CATALOG, icon=":material/explore:", url_path="catalog", default=True)
+
+
+def data() -> Page:
+    """Return the page of all datasets; with ``dataset=`` in its address, of one."""
+    return st.Page(shown("data"), title=words.DATA, icon=":material/database:", url_path="data")
 
 
 def runs() -> Page:

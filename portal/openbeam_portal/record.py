@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
@@ -18,9 +19,9 @@ _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND: Final = 1000
 
 
-def show(dataset: Dataset) -> None:
-    """Show the record."""
-    st.header(plain(dataset.title))
+def show(dataset: Dataset, heading: Callable[[str], object] = st.header) -> None:
+    """Show the record, under a heading of the page's choice."""
+    heading(plain(dataset.title))
     if dataset.description:
         st.markdown(plain(dataset.description))
     if not dataset.files:

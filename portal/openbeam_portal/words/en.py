@@ -57,6 +57,13 @@ SEARCH_HINT: Final = "Z boson, muons, first lesson …"
 NOTHING_FOUND: Final = "Nothing fits “{search}”. Try another word, or clear the search."
 NOTHING_YET: Final = "The catalog is empty. Fill it with `openbeam-catalog publish`, then reload this page."
 
+# ------------------------------------------------------------------------------------------------ data
+DATA_TITLE: Final = "Collisions to look at"
+DATA_HINT: Final = "Higgs, muons, LHCb …"
+ALL_DATA: Final = "All data"
+EVENTS_VALUE: Final = "{events:,} events"
+LOOKED_AT_BY: Final = "Analyses that look at it"
+
 # ------------------------------------------------------------------------------------------------ deprecation
 DEPRECATED: Final = "Deprecated"
 DEPRECATED_TITLE: Final = "This version should not be used any more"
