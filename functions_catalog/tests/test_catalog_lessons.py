@@ -64,6 +64,23 @@ TOLD: list[tuple[str, dict[str, Any], str, Part, int]] = [
     ("phi_omega", {}, "counted", "φ", 251),
     ("muon_kinematics", {}, "muons_per_event", (1, 2), 13_447),
     ("muon_kinematics", {"min_pt": 20, "pt_high": 200}, "muon_pt", "", 51_815),
+    ("higgs_4l", {}, "four_lepton_mass", (85, 97), 44),
+    ("higgs_4l", {}, "four_lepton_mass", (100, 121), 9),
+    ("higgs_4l", {}, "four_lepton_mass", (130, 169), 23),
+    ("higgs_4l", {"min_z2": 20}, "four_lepton_mass", None, 62),
+    ("higgs_4l", {}, "second_pair_mass", (90, 92), 10),
+    ("higgs_4l", {}, "second_pair_mass", (88, 90), 28),
+    ("higgs_4l", {}, "second_pair_mass", (92, 94), 20),
+    ("atlas_4l", {"channel": "4 electrons"}, "cutflow", "kinds", 14),
+    ("atlas_4l", {"channel": "2 electrons and 2 muons"}, "cutflow", "kinds", 232),
+    ("atlas_4l", {"channel": "4 muons"}, "cutflow", "kinds", 3),
+    ("atlas_4l", {"quality": "identified"}, "cutflow", "quality", 12),
+    ("atlas_4l", {"quality": "identified"}, "cutflow", "80 to 250 GeV", 5),
+    ("atlas_4l", {"quality": "identified and isolated"}, "cutflow", "charge", 2),
+    ("atlas_4l", {}, "four_lepton_mass", (125, 130), 5),
+    ("lhcb_b_hhh", {}, "b_mass", (5275, 5280), 46_363),
+    ("lhcb_b_hhh", {}, "charges", "B+", 24_159),
+    ("lhcb_b_hhh", {}, "charges", "B-", 24_171),
 ]
 
 
@@ -86,6 +103,7 @@ def test_a_number_in_a_lesson_is_what_comes_out(
 ) -> None:
     spec = load_function(name)
     events = {"cms-2011-jpsimumu": 20_000, "cms-2010-jpsiee": 2_000, "cms-2011-zee": 10_000}
+    events |= {"cms-2012-higgs4l": 278, "atlas-2015-4l": 3_424, "lhcb-2017-phasespace": 50_000}
     stop = events.get(spec.datasets[0], 1_000 if name.startswith("w_") else 100_000)
     assert content(run(name, 0, stop, **settings)[figure], part) == told
     (english,) = [lesson.markdown for lesson in spec.lessons if lesson.language == "en"]
