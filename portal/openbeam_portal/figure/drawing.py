@@ -157,6 +157,12 @@ def _errors(histogram: Histogram) -> np.ndarray[Any, Any]:
     return np.sqrt(np.nan_to_num(histogram.values() * 0.0 if variances is None else variances))
 
 
+def _tops(histogram: Histogram) -> np.ndarray[Any, Any]:
+    """Return how high each bin is drawn, with its error where errors are drawn."""
+    values: np.ndarray[Any, Any] = histogram.values()
+    return values + _errors(histogram) if len(values) <= _FEW_BINS else values
+
+
 def _scale_counts(axes: Axes, histogram: Histogram, *, crowded: bool) -> None:
     values = histogram.values()
     if histogram.kind == "MEAN":
@@ -166,14 +172,14 @@ def _scale_counts(axes: Axes, histogram: Histogram, *, crowded: bool) -> None:
         axes.set_yscale("log")
         axes.set_ylim(_LOG_FLOOR, tallest * (60 if crowded else 6))
     else:
-        axes.set_ylim(min(0.0, float(values.min(initial=0)) * 1.1), tallest * (1.5 if crowded else 1.22))
+        # Few events have long errors: they, and what is written at a peak, have to fit as well.
+        top = max(tallest * (1.5 if crowded else 1.22), float(_tops(histogram).max(initial=0)) * 1.12)
+        axes.set_ylim(min(0.0, float(values.min(initial=0)) * 1.1), top)
 
 
 def _set_marks(axes: Axes, histogram: Histogram) -> None:
     axis = histogram.axes[0]
-    tops = histogram.values()
-    if len(tops) <= _FEW_BINS:
-        tops = tops + _errors(histogram)
+    tops = _tops(histogram)
     place: dict[str, Any] = {
         "xytext": (0, 7),
         "textcoords": "offset points",
