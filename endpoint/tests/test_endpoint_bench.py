@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openbeam.authoring import template
@@ -91,7 +92,20 @@ def test_the_command_checks_the_catalog_s_own(tmp_path: Path) -> None:
     assert set(Path(tmp_path).iterdir()) == before
 
 
-def test_a_dataset_without_events_at_hand_says_what_to_do(tmp_path: Path) -> None:
-    file = {"uri": "root://eospublic.cern.ch//eos/x.root", "size": 10**9, "checksum": "adler32:00000001"}
-    with pytest.raises(DataUnavailable, match="--sample FILE"):
-        sample_of(DatasetSpec.model_validate({"name": "far", "title": "Far", "files": [file]}), tmp_path)
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ({"files": [{"uri": "root://eospublic.cern.ch//eos/x.root", "size": 10**9}]}, "too many for a look"),
+        ({"files": [{"uri": "root://eospublic.cern.ch//eos/x.root", "size": 10}]}, "could not be had"),
+        ({"files": [{"uri": f"openbeam://files/{'0' * 64}", "size": 10}]}, "kept by the service"),
+        ({"files": [], "obtain": "Ask for them."}, "Ask for them"),
+    ],
+)
+def test_a_dataset_without_events_at_hand_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: dict[str, Any], why: str
+) -> None:
+    monkeypatch.setenv("OPENBEAM_OPENDATA_MIRROR", str(tmp_path / "nowhere"))
+    for file in about["files"]:
+        file["checksum"] = "adler32:00000001"
+    with pytest.raises(DataUnavailable, match=rf"{why}.*--sample FILE"):
+        sample_of(DatasetSpec.model_validate({"name": "far", "title": "Far", **about}), tmp_path / "fetched")

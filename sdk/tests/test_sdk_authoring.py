@@ -57,6 +57,7 @@ def change(folder: Path, name: str, edit: Callable[[str], str]) -> None:
         (Layout.nanoaod, {"nMuon": "", "Muon_pt": "Momentum [GeV]"}, "events.Muon.pt"),
         (Layout.flat, {"Run": "Number", "E1": "Energy [GeV]"}, "events.E1"),
         (Layout.flat, {"lead_pt": "Momentum [GeV]"}, "events.lead_pt"),
+        (Layout.csv, {"lead_pt": "Momentum [GeV]"}, "events.lead_pt"),
     ],
 )
 def test_a_new_analysis_reads_a_column_of_its_dataset(
@@ -168,5 +169,7 @@ def test_a_translation_has_as_many_sections_and_answers_as_the_english_lesson(fo
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["functions", "check", str(tmp_path / "nowhere"), "--sample", str(tmp_path / "none.root")]) == 2
+    assert "there is no file" in capsys.readouterr().err
     assert run_app(["functions", "check", str(tmp_path / "nowhere")]) == 1
     assert "openbeam functions new NAME" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def _column(dataset: DatasetSpec) -> str:
 def _expression(column: str, layout: Layout) -> str:
     """Return how events give a column: NanoAOD's ``Muon_pt`` is ``Muon.pt``, and flat columns have their own names."""
     collection, _, field = column.partition("_")
-    return f"{collection}.{field}" if layout is not Layout.flat and _is_name(collection) and _is_name(field) else column
+    return f"{collection}.{field}" if layout is Layout.nanoaod and _is_name(collection) and _is_name(field) else column
 
 
 def _is_name(text: str) -> bool:

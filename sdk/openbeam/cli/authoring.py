@@ -56,6 +56,8 @@ def check(
     ] = None,
 ) -> int:
     """Say what an analysis lacks, and try it on 1,000 events in a sandbox."""
+    if sample is not None and not sample.is_file():
+        raise typer.BadParameter(f"there is no file {sample}", param_hint="--sample")
     texts = Folder.read(folder)
     good = _show([*findings.of_texts(texts), *findings.of_lessons(texts)])
     make_bench = extra("bench")
