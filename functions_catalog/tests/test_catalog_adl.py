@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 from openbeam_catalog.catalog import load_function
+from openbeam_datasets.record import load_record
 from support import adl
-from support.runs import Runs
+from support.runs import Files, Runs
 
 pytestmark = pytest.mark.opendata
 
@@ -104,3 +108,43 @@ def test_a_lesson_counts_what_the_second_implementation_counts(
         assert f"{len(values):,}" in told, one
     # The middle of the whole is in every lesson, as people say it.
     assert str(round(np.median([value for event in events for value in figure.values(event)]))) in told
+
+
+@pytest.fixture(scope="module")
+def fewer_columns(events_files: Callable[[str], list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Return a function from a dataset to the benchmark's events with the columns of that dataset alone."""
+    (path,) = events_files("cms-2012-singlemu")
+    folder = tmp_path_factory.mktemp("columns")
+
+    @cache
+    def find(dataset: str) -> list[Path]:
+        wanted = set(load_record(dataset).columns)
+        with uproot.open({path: "Events"}) as tree:
+            found = {name: tree[name].array() for name in wanted.intersection(tree.keys())}
+        lists: dict[str, dict[str, Any]] = {name[1:]: {} for name in found if name.startswith("n")}
+        flat = {}
+        for name, values in found.items():
+            collection, _, part = name.partition("_")
+            if collection in lists:
+                lists[collection][part] = values
+            elif name[1:] not in lists:
+                flat[name] = values
+        with uproot.recreate(folder / f"{dataset}.root") as file:
+            branches = flat | {name: ak.zip(parts) for name, parts in lists.items()}
+            types = {name: branch.type.content for name, branch in branches.items()}
+            file.mktree("Events", types, counter_name=lambda name: f"n{name}").extend(branches)
+        return [folder / f"{dataset}.root"]
+
+    return find
+
+
+@pytest.mark.parametrize("query", sorted(adl.FIGURES))
+def test_a_query_needs_no_column_that_another_of_its_datasets_lacks(
+    run: Runs, fewer_columns: Files, query: str
+) -> None:
+    _, *others = load_function(query).datasets
+    whole = run(query, 0, EVENTS)
+    for dataset in others:
+        assert Runs(fewer_columns)(query, 0, EVENTS, dataset=dataset) == whole
+    # What is fetched by itself has no electrons, which the last two ask for.
+    assert bool(others) == (query < "adl_q7")

@@ -156,6 +156,13 @@ def test_a_dataset_without_files_says_how_to_come_by_them(service: Any) -> None:
     assert words.FILES not in texts(at)
 
 
+def test_a_dataset_that_can_be_fetched_is_offered_first(service: Any) -> None:
+    model = service.datasets["cms-2010-zmumu"]
+    service.datasets["mine"] = model.model_copy(update={"name": "mine", "local": True})
+    service.datasets["cms-2010-zmumu"] = model.model_copy(update={"files": [], "obtain": "Copy it and add it."})
+    assert opened("analysis", function="z_mumu").selectbox(key="chosen-dataset").value == "mine"
+
+
 @pytest.mark.usefixtures("service")
 def test_an_unknown_analysis_names_its_nearest() -> None:
     at = opened("analysis", function="z_muma")

@@ -88,7 +88,9 @@ def _dataset(client: Client, function: Function) -> Dataset | None:
 
     # Not bound to the address, where Streamlit would put the title: a link names the dataset itself.
     names, wanted = list(offered), st.query_params.get("dataset", "")
-    index = names.index(wanted) if wanted in offered else 0
+    # The first that can be run without more ado.
+    first = next((number for number, dataset in enumerate(offered.values()) if dataset.files), 0)
+    index = names.index(wanted) if wanted in offered else first
     name = st.selectbox(
         words.DATASET, names, index, title, key=_DATASET, help=words.DATASET_HELP, on_change=keep, filter_mode=None
     )
