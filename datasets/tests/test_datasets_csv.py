@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -154,6 +155,30 @@ def test_an_empty_cell_is_no_number_or_an_empty_text(tmp_path: Path) -> None:
     assert [np.isnan(value) for value in ak.to_list(events.x)] == [False, True, True]
     assert [np.isnan(value) for value in ak.to_list(events.n)] == [False, True, False]
     assert ak.to_list(events.name) == ["a", "", "NA"]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_compressed_file_is_unpacked_as_it_is_read(tmp_path: Path) -> None:
+    content = ("x,name\n" + "".join(f"{row},n{row % 3}\n" for row in range(100))).encode()
+    plain, packed = written(tmp_path, content), tmp_path / "packed"
+    packed.write_bytes(gzip.compress(content))
+    assert inspect_file(packed, "") == inspect_file(plain, "")
+    assert ak.to_list(read(packed, 17, 60)) == ak.to_list(read(plain, 17, 60))
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"x\n" + b"1\n" * 9_000)[:-9], b"\x1f\x8b", b"\x1f\x8b\x08\0" + b"?" * 99]
+)
+def test_a_damaged_compressed_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InvalidInput, match="cannot be unpacked"):
+        inspect_file(written(tmp_path, content), "")
+
+
+def test_what_a_file_unpacks_to_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "MOST_BYTES", 100_000)
+    path = written(tmp_path, gzip.compress(b"x\n" + b"1\n" * 100_000))
+    with pytest.raises(InvalidInput, match="may have 100,000 bytes, unpacked"):
+        inspect_file(path, "")
 
 
 # ------------------------------------------------------------------------------------------------ what nobody should

@@ -54,7 +54,7 @@ def test_a_record_is_one_that_a_reader_can_read() -> None:
         assert name.startswith(spec.experiment.lower())
         assert str(spec.year) in name or spec.year is None
         assert (spec.tree == "") == (spec.layout is Layout.csv)
-        suffix = ".csv" if spec.layout is Layout.csv else ".root"
+        suffix = (".csv", ".csv.gz") if spec.layout is Layout.csv else ".root"
         assert all(file.uri.endswith(suffix) for file in spec.files)
 
 
@@ -104,6 +104,7 @@ def test_every_figure_is_the_official_one(opendata: Path, name: str) -> None:
     spec, record = RECORDS[name], official(opendata, name)
     assert spec.recid == record["recid"]
     simulated = "nanoaodsim-reduced" in record["distribution"]["formats"] or "Simulation" in spec.files[0].uri
+    simulated |= "built from official ATLAS full-detector simulation" in record["abstract"]["description"]
     assert spec.simulated == simulated
     assert spec.doi == record.get("doi")
     assert spec.license == record.get("license", {}).get("attribution", "")

@@ -103,7 +103,7 @@ def local_spec(
 
     """
     _check_file(path)
-    by_name = Layout.csv if path.suffix.lower() == ".csv" else None
+    by_name = Layout.csv if path.name.lower().endswith((".csv", ".csv.gz")) else None
     fields = {"columns"} if simulated else {"columns", "experiment", "collision", "license"}
     shared = {} if like is None else like.model_dump(include=fields)
     remark = "Columns" if simulated else "Columns, experiment and licence"

@@ -32,14 +32,14 @@ def open_lines(path: Path, start: int, stop: int) -> Iterator[Any]:
     """
     with open_table(path) as table:
         events, seen = _events(table, start, stop)
-        if not 0 <= start <= stop <= seen:
-            raise InvalidInput(
-                f"The file has {seen:,} events; there is no range {start:,} to {stop:,} in it.",
-                start=start,
-                stop=stop,
-                entries=seen,
-            )
-        yield events
+    if not 0 <= start <= stop <= seen:
+        raise InvalidInput(
+            f"The file has {seen:,} events; there is no range {start:,} to {stop:,} in it.",
+            start=start,
+            stop=stop,
+            entries=seen,
+        )
+    yield events
 
 
 def csv_facts(path: Path) -> InspectResult:

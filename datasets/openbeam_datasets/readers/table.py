@@ -1,16 +1,19 @@
 """A CSV file as lines: its head, where its rows begin, and the bytes of a range of them.
 
-A row is a line that is not blank. Only one block of lines is held at a time, however long the file is.
+A row is a line that is not blank. Only one block of lines is held at a time, however long the file is. A file that is
+compressed with gzip is unpacked as it is read.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 from openbeam.errors import DataUnavailable, InvalidInput
@@ -25,6 +28,7 @@ BLOCK: Final = 4 << 20
 
 _SEPARATORS: Final = ",;\t"
 _NEWLINE: Final = ord("\n")
+_GZIP: Final = b"\x1f\x8b"
 
 Offsets = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -76,12 +80,14 @@ class Table:
         Raises
         ------
         InvalidInput
-            When a line is too long. ``details``: ``line``.
+            When a line is too long, or the whole. ``details``: ``line``.
 
         """
         self._stream.seek(self._begin)
-        first, line, left = 0, self._line, b""
-        while piece := self._stream.read(BLOCK):
+        first, line, left, size = 0, self._line, b"", 0
+        while piece := self._read():
+            if (size := size + len(piece)) > MOST_BYTES:
+                raise _too_large()
             content = left + piece
             whole = content.rfind(b"\n") + 1
             rows = _split(content[:whole], first, line)
@@ -91,6 +97,10 @@ class Table:
                 raise _too_long(line)
         if left:
             yield _split(left, first, line)
+
+    def _read(self) -> bytes:
+        with _unpacking():
+            return self._stream.read(BLOCK)
 
 
 @contextmanager
@@ -108,11 +118,31 @@ def open_table(path: Path) -> Iterator[Table]:
     if not path.is_file():
         raise DataUnavailable(f"The file {path.name} is not here. Start the run again.", uri=path.name)
     if path.stat().st_size > MOST_BYTES:
-        raise InvalidInput(f"A CSV file may have {MOST_BYTES:,} bytes. Save its columns as a ROOT file.")
-    with path.open("rb") as stream:
-        head, line = _head(stream)
+        raise _too_large()
+    with _opened(path) as stream:
+        with _unpacking():
+            head, line = _head(stream)
         names, separator = _columns(head, line)
         yield Table(names, separator, stream, stream.tell(), line + 1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    with path.open("rb") as raw:
+        is_packed = raw.read(len(_GZIP)) == _GZIP
+        raw.seek(0)
+        # GzipFile has all that is used of a stream.
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if is_packed else raw
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InvalidInput(
+            "The file is compressed, and cannot be unpacked. Check the file, and add it again."
+        ) from error
 
 
 def _head(stream: BinaryIO) -> tuple[bytes, int]:
@@ -173,6 +203,10 @@ def _split(content: bytes, first: int, line: int) -> Rows:
     blank = (lengths == 1) & (letters[begins] == _NEWLINE) | (lengths == 2) & (letters[begins] == ord("\r"))  # noqa: PLR2004
     lines = np.arange(line, line + len(ends))
     return Rows(first, content, begins[~blank], ends[~blank], lines[~blank])
+
+
+def _too_large() -> InvalidInput:
+    return InvalidInput(f"A CSV file may have {MOST_BYTES:,} bytes, unpacked. Save its columns as a ROOT file.")
 
 
 def _too_long(line: int) -> InvalidInput:
