@@ -30,7 +30,7 @@ from rich.text import Text
 
 sys.path.insert(0, str(Path(__file__).parent))
 from support.at_hand import AtHand, opendata_folder
-from support.physics import Line, Row, compare, names
+from support.physics import Line, Row, compare, names, remark
 from support.readme import README, with_table
 from support.runs import Runs
 
@@ -56,8 +56,8 @@ def table(rows: list[Row], *, every: bool) -> Table:
 def _add(drawn: Table, row: Row, *, every: bool) -> None:
     start, stop = row.reference.events
     data = Text.assemble((row.name, "bold"), "\n", row.reference.dataset)
-    if row.reference.at_hand:
-        data.append(f"\n{row.reference.at_hand}", "italic")
+    if said := remark(row.reference):
+        data.append(f"\n{said}", "italic")
     if row.missing:
         drawn.add_row(data, "–", "–", Text(row.missing, style="yellow"), "?")
         return

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from openbeam.errors import DataUnavailable
+from openbeam_catalog.catalog import FOLDER
+from openbeam_catalog.reference import load_reference
 from physics import table, verdict
 from rich.console import Console
 from support.at_hand import AtHand
-from support.physics import Line, Row, compare, names
+from support.physics import Line, Row, compare, names, remark
 from support.readme import README, with_table
 from support.runs import Runs
 
@@ -112,3 +114,10 @@ def test_the_readme_has_every_analysis_with_what_it_is_checked_against() -> None
     assert text == with_table(text), "Run: make physics PHYSICS=--write-readme"
     for name in names():
         assert f"| [`{name}`]" in text
+
+
+def test_the_word_simulated_stands_beside_events_that_no_detector_saw() -> None:
+    simulated = {name for name in names() if "simulated" in remark(load_reference(FOLDER / name))}
+    recorded = {"higgs_4l", "atlas_4l", "jpsi_mumu", "z_mumu", "dimuon_spectrum", "adl_q1"}
+    assert {"lhcb_b_hhh", "higgs_tautau", "agc_ttbar"} <= simulated
+    assert not recorded & simulated

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from openbeam.errors import DataUnavailable
 from openbeam_catalog.catalog import FOLDER, load_catalog
 from openbeam_catalog.reference import Number, Reference, load_reference
+from openbeam_datasets.record import load_record
 
 from support.runs import Runs
 from support.second import second
 
-__all__ = ["Line", "Row", "compare", "names"]
+__all__ = ["Line", "Row", "compare", "names", "remark"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Row:
 def names() -> list[str]:
     """Return the names of all analyses."""
     return [spec.name for spec in load_catalog()]
+
+
+def remark(reference: Reference) -> str:
+    """Return what has to be said of the events: that they are simulated, or in what form they are at hand."""
+    simulated = load_record(reference.dataset).simulated and "simulated" not in reference.at_hand
+    return ", ".join(filter(None, ["simulated" if simulated else "", reference.at_hand]))
 
 
 def compare(name: str, run: Runs) -> Row:

@@ -10,6 +10,8 @@ from openbeam.models import FunctionSpec
 from openbeam_catalog.catalog import FOLDER, load_catalog
 from openbeam_catalog.reference import load_reference
 
+from support.physics import remark
+
 __all__ = ["README", "table", "with_table"]
 
 README: Final = Path(__file__).parents[2] / "README.md"
@@ -39,7 +41,7 @@ def with_table(text: str) -> str:
 
 def _row(spec: FunctionSpec) -> str:
     reference = load_reference(FOLDER / spec.name)
-    data = f"{reference.dataset}, {reference.at_hand}" if reference.at_hand else reference.dataset
+    data = ", ".join(filter(None, [reference.dataset, remark(reference)]))
     sources = "; ".join(dict.fromkeys(number.source for number in reference.numbers))
     cells = [f"[`{spec.name}`]({_CATALOG}/{spec.name}/lesson.en.md)", data, spec.title, sources]
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
