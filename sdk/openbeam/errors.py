@@ -16,6 +16,7 @@
      |   |- UnknownHost
      |   |- UnknownCredential
      |   |- UnknownParticle
+     |   |- UnknownRecord
      |   '- UnknownUser
      |- Refused
      |   |- InvalidInput (ValueError)         422
@@ -44,6 +45,7 @@
      |- RunFailed                             no histogram could be made
      |- NotInstalled                          a command needs another package
      |- FitFailed                        422  no curve was found that fits a histogram
+     |- OpenDataTrouble                       CERN Open Data's portal does not answer, or not with a record
      '- ServiceTrouble
          |- ServiceUnavailable (ConnectionError)  503
          '- ServiceFault                      500
@@ -74,6 +76,7 @@ __all__ = [
     "NotInstalled",
     "NotKnown",
     "NotSignedIn",
+    "OpenDataTrouble",
     "OpenbeamError",
     "OutputNotStored",
     "QuotaUsedUp",
@@ -99,6 +102,7 @@ __all__ = [
     "UnknownFunction",
     "UnknownHost",
     "UnknownParticle",
+    "UnknownRecord",
     "UnknownRun",
     "UnknownTask",
     "UnknownToken",
@@ -225,6 +229,12 @@ class UnknownParticle(NotKnown):
     """The Particle Data Group's table has no such particle."""
 
     word = "particle"
+
+
+class UnknownRecord(NotKnown):
+    """CERN Open Data has no such record."""
+
+    word = "record"
 
 
 class UnknownUser(NotKnown):
@@ -402,6 +412,12 @@ class FitFailed(OpenbeamError):
     """No curve was found that fits a histogram, or none with a peak."""
 
     status = 422
+
+
+class OpenDataTrouble(OpenbeamError):
+    """CERN Open Data's portal does not answer, or not with a record. ``details``: ``url``."""
+
+    status = 502
 
 
 class ServiceTrouble(OpenbeamError):

@@ -11,6 +11,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from openbeam.cli import finding
+from openbeam.cli.importing import import_record
 from openbeam.cli.screen import diagnostics, rows
 from openbeam.client import Client
 from openbeam.extras import extra
@@ -21,7 +22,8 @@ __all__ = ["app"]
 SIMULATED_LIKE: Final = "cms-2012-doublemu"
 """What ``simulate`` makes events like."""
 
-app = typer.Typer(help="List and search datasets, or add a file of your own.", invoke_without_command=True)
+app = typer.Typer(help="List and search datasets, or add some.", invoke_without_command=True)
+app.command("import")(import_record)
 
 
 @app.callback()
