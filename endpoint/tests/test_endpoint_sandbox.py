@@ -1,6 +1,8 @@
 """What a sandbox is made of, looked at from the trusted side."""
 
+import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from openbeam.errors import EngineFault, InvalidInput
 from openbeam.models import EndpointStatus, Isolation, TaskProblem
 from openbeam_endpoint.engines import Engine, choose_isolation
 from openbeam_endpoint.packages import environment_digest
-from openbeam_endpoint.sandbox import bubblewrap, choose, docker, heads, mounts
+from openbeam_endpoint.sandbox import bubblewrap, choose, docker, folders, heads, mounts
 from openbeam_endpoint.sandbox.launch import Order, environment, settings
 from openbeam_endpoint.sandbox.settings import Settings
 
@@ -21,6 +23,24 @@ from openbeam_endpoint.sandbox.settings import Settings
 @pytest.fixture
 def order(tmp_path: Path) -> Order:
     return Order(name="lab", workers=3, data=tmp_path, sockets=tmp_path, scratch=tmp_path)
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_nothing_else() -> None:
+    mine = folders.short_folder(None)
+    module = "openbeam_endpoint.sandbox.folders"
+    make = f"import os; from {module} import short_folder as f; print(f(None), flush=True); os.abort()"
+    killed = subprocess.run(
+        [sys.executable, "-c", make], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+    )
+    left = Path(killed.stdout.strip() or "/nothing")
+    other = Path(tempfile.mkdtemp(prefix="openbeam-"))
+    assert left.is_dir()
+    folders.clear_away()
+    try:
+        assert (mine.is_dir(), left.exists(), other.is_dir()) == (True, False, True)
+    finally:
+        mine.rmdir()
+        other.rmdir()
 
 
 def test_settings_travel_on_a_command_line(order: Order) -> None:

@@ -46,6 +46,7 @@ from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import Tokens, public_jwk
 from openbeam_endpoint.keeper import Keeper
 from openbeam_endpoint.packages import environment_digest, environment_packages
+from openbeam_endpoint.sandbox.folders import clear_away
 from openbeam_endpoint.stageout.desk import Desk
 
 __all__ = ["Agent", "run"]
@@ -279,5 +280,6 @@ def run(folder: Folder, *, quiet: bool = False) -> None:
         # What an agent that was killed could not clear away.
         for left in (place.scratch, folder.outgoing):
             shutil.rmtree(left, ignore_errors=True)
+        clear_away()
         place.scratch.mkdir(exist_ok=True)
         asyncio.run(_main(folder, config, isolation, diary))

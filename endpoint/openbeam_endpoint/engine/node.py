@@ -31,7 +31,8 @@ from openbeam_endpoint import wire
 from openbeam_endpoint.engine import kernel, program
 from openbeam_endpoint.engine.hatch import hatch
 from openbeam_endpoint.packages import environment_digest
-from openbeam_endpoint.sandbox.launch import Order, environment, settings, short_folder
+from openbeam_endpoint.sandbox.folders import short_folder
+from openbeam_endpoint.sandbox.launch import Order, environment, settings
 from openbeam_endpoint.sandbox.minder import end_children
 from openbeam_endpoint.sandbox.settings import Settings
 

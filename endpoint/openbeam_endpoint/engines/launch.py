@@ -17,8 +17,9 @@ from openbeam.models import Isolation
 from openbeam_endpoint.engines.line import LOOK, Line
 from openbeam_endpoint.sandbox import site as elsewhere
 from openbeam_endpoint.sandbox.choose import LAUNCHERS
+from openbeam_endpoint.sandbox.folders import short_folder
 from openbeam_endpoint.sandbox.heads import Fault, Ready
-from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, Sandbox, short_folder
+from openbeam_endpoint.sandbox.launch import SOCKET_NAME, Order, Sandbox
 from openbeam_endpoint.sandbox.settings import OUTLET_NAME
 from openbeam_endpoint.stageout.intake import Intake
 from openbeam_endpoint.stageout.outlet import Outlet

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,6 @@ __all__ = [
     "environment",
     "most_processes",
     "settings",
-    "short_folder",
 ]
 
 ENGINE: Final = "openbeam_endpoint.engine.main"
@@ -43,8 +41,6 @@ _PROCESSES_A_WORKER: Final = 8
 _LARGEST_FILE: Final = _GIB
 _LOG_TAIL: Final = 8 * 1024
 _END_SECONDS: Final = 10.0
-_LONGEST_FOLDER: Final = 60
-"""So that the path of a socket in it, or in a folder of it, fits into the kernel's 107 bytes."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +72,6 @@ class Sandbox(Protocol):
 
     def close(self) -> None:
         """End all of it; returns when nothing is left."""
-
-
-def short_folder(parent: Path | None) -> Path:
-    """Return a new private folder whose path leaves room for a socket's name."""
-    folder = Path(tempfile.mkdtemp(prefix="openbeam-", dir=parent))
-    if len(str(folder)) <= _LONGEST_FOLDER:
-        return folder
-    folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix="openbeam-", dir="/tmp"))
 
 
 def environment(home: str, python_path: Sequence[str]) -> dict[str, str]:

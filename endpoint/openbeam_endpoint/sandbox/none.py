@@ -9,7 +9,8 @@ import os
 import sys
 
 from openbeam_endpoint.sandbox import minder
-from openbeam_endpoint.sandbox.launch import ENGINE, Order, ProcessSandbox, environment, settings, short_folder
+from openbeam_endpoint.sandbox.folders import short_folder
+from openbeam_endpoint.sandbox.launch import ENGINE, Order, ProcessSandbox, environment, settings
 from openbeam_endpoint.sandbox.mounts import find_mounts
 
 __all__ = ["launch"]
