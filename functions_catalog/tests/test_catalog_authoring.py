@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 from openbeam import Client
-from openbeam.models import Role
+from openbeam.authoring.findings import of_lessons, of_parameters, of_texts
+from openbeam.authoring.folder import Folder
+from openbeam.models import FunctionSpec, Role
+from openbeam_catalog import catalog
+from openbeam_catalog.catalog import load_catalog
 from support.service import Service, running_service
 
 
@@ -19,6 +23,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Return a running service."""
     with running_service(tmp_path_factory.mktemp("home")) as served:
         yield served
+
+
+@pytest.mark.parametrize("spec", load_catalog(), ids=lambda spec: spec.name)
+def test_the_catalog_s_own_texts_lack_nothing_that_check_looks_for(spec: FunctionSpec) -> None:
+    texts = Folder.read(catalog.FOLDER / spec.name)
+    found = [*of_texts(texts), *of_lessons(texts), *of_parameters(spec.parameters)]
+    assert [one.what for one in found if not one.good] == []
 
 
 def openbeam(service: Service, folder: Path, *words: str, token: str) -> subprocess.CompletedProcess[str]:
