@@ -79,7 +79,7 @@ def test_a_file_is_fitted_and_told_in_a_table_and_sentences(openbeam: Run, file:
     assert table["mean"].endswith(" GeV")
     assert any(line.startswith("Breit–Wigner ⊗ Gaussian (Voigt) upon an exponential, 75 to 105 GeV") for line in lines)
     assert any("below the Z0's 91.18" in line and "(PDG 20" in line for line in lines)
-    assert lines[-1] == "z_mumu@3 on cms-2010-zmumu, doi:10.7483/OPENDATA.CMS.X, run r1"
+    assert lines[-1] == "z_mumu@3 on cms-2010-zmumu, doi:10.7483/OPENDATA.CMS.X, 2,304 of 2,304 events, run r1"
     assert "\x1b" not in said
 
 
@@ -101,7 +101,7 @@ def test_simulated_events_are_called_so(openbeam: Run) -> None:
     made = {**PROVENANCE, "simulated": True}
     _, said, _ = openbeam("-", stdin=json.dumps(answer(provenance=made)))
     assert said.splitlines()[1].endswith(", simulated")
-    assert "simulated, run r1" in said.splitlines()[-1]
+    assert ", simulated, 2,304 of 2,304 events, run r1" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize("wrap", [lambda uhi: uhi, lambda uhi: {"mass": uhi}])

@@ -16,7 +16,7 @@ EDGES = np.linspace(LOW, HIGH, BINS + 1)
 # Enough entries for the uncertainties to be symmetric, as those of the fit are.
 SIGNAL, BELOW = 6_000.0, 4_000.0
 MEAN, SIGMA, GAMMA = 3.1, 0.04, 0.05
-ALPHA, POWER, SLOPE = 1.2, 3.0, -2.0
+ALPHA, POWER = 1.2, 3.0
 
 
 def normed(cumulative: Array) -> Array:
@@ -44,10 +44,6 @@ def flat() -> Array:
     return np.full(BINS, 1 / BINS)
 
 
-def falling() -> Array:
-    return normed(-stats.expon.sf(EDGES, LOW, -1 / SLOPE))
-
-
 def tilted() -> Array:
     """Return a straight line whose left end has three times the height of the right one."""
     part = (EDGES - LOW) / (HIGH - LOW)
@@ -61,8 +57,8 @@ CASES: dict[str, tuple[str, str, Callable[[], Array], Callable[[], Array], dict[
     "crystal ball upon a constant": (
         "crystal-ball", "poly0", crystal_ball, flat, {"background": BELOW}, {"alpha": ALPHA, "n": POWER},
     ),
-    "Voigt upon an exponential": (
-        "voigt", "exp", voigt, falling, {"background": BELOW, "slope": SLOPE}, {"gamma": GAMMA},
+    "Voigt upon a constant": (
+        "voigt", "poly0", voigt, flat, {"background": BELOW}, {"gamma": GAMMA},
     ),
 }  # fmt: skip
 

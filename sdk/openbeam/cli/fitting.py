@@ -101,7 +101,8 @@ def _print(name: str, found: Fit, read: histogram_source.Source) -> None:
     for sentence in found.sentences:
         console.print(sentence, markup=False, soft_wrap=True)
     if made is not None:
-        line = plain(f"{made.function} on {made.source()}, run {read.run_id}")
+        events = f", {read.account.sentence()}" if read.account else ""
+        line = plain(f"{made.function} on {made.source()}{events}, run {read.run_id}")
         console.print(line, style="dim", markup=False, soft_wrap=True)
 
 

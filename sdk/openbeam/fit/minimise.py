@@ -58,16 +58,16 @@ def minimise(model: Model, bins: Bins, fixed: Mapping[str, float]) -> Minimum:
     """
     held: dict[str, float] = {}
     minuit, steps = _first_valid(model, bins, fixed)
+    _settle(minuit)
     while at_limit := _at_limit(minuit, steps):
         _check_peak(at_limit)
         held |= at_limit
         for name, limit in at_limit.items():
             minuit.values[name] = limit
             minuit.fixed[name] = True
-        if not _descend(minuit):
-            raise _failed()
+        _descend(minuit)
+        _settle(minuit)
     _check_place(minuit, bins)
-    minuit.hesse()
     free = [name for name in model.names if not minuit.fixed[name]]
     covariance = minuit.covariance
     if covariance is None or not np.isfinite(np.asarray(covariance)).all():
@@ -104,6 +104,17 @@ def _first_valid(model: Model, bins: Bins, fixed: Mapping[str, float]) -> tuple[
 def _descend(minuit: Minuit) -> bool:
     minuit.migrad(ncall=_MOST_CALLS)
     return bool(minuit.valid)
+
+
+def _settle(minuit: Minuit) -> None:
+    """Compute the covariance at the minimum; where it shows that this is none yet, go on with more care."""
+    minuit.hesse()
+    if not minuit.valid:
+        minuit.strategy = 2
+        _descend(minuit)
+        minuit.hesse()
+    if not minuit.valid:
+        raise _failed()
 
 
 def _minuit(model: Model, bins: Bins, begin: Mapping[str, float], steps: Mapping[str, float]) -> Minuit:

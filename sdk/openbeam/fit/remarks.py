@@ -18,11 +18,14 @@ _MANY_BINS: Final = 1 / 3
 _POOR: Final = 0.001
 _CLEAR: Final = 3.0
 
+# Of a bin's width.
+_NARROW: Final = 0.3
+
 _MEANINGS: Final = {
     "alpha": "no tail is seen, and a Gaussian would do",
     "n": "the bins in this range do not tell the tail's power",
     "gamma": "the natural width is too small to be seen",
-    "sigma": "the peak is narrower than a bin, or all its width is natural",
+    "sigma": "all the width that is seen is natural, or less than a bin",
 }
 
 
@@ -31,6 +34,9 @@ def remarks(fit: Fit, minimum: Minimum) -> Iterator[str]:
     for name, limit in minimum.held.items():
         meaning = _MEANINGS.get(name, "the bins want nothing of it")
         yield f"{name} ended at its limit, {limit:.4g}, and was held there: {meaning}."
+    width = fit["sigma"].value + (fit["gamma"].value if "gamma" in fit.model.names else 0.0)
+    if width < _NARROW * float(np.diff(fit.bins.edges).min()):
+        yield "The peak is narrower than a bin, so its width is not known. Make the histogram with narrower bins."
     signal = fit["signal"]
     if signal.error is not None and signal.value < _CLEAR * signal.error:
         yield "The signal is less than three standard deviations from zero: the peak may be chance."
