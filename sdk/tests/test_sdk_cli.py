@@ -238,7 +238,7 @@ def test_lists_are_tab_separated_for_programs(openbeam: Any, wire: Any) -> None:
     wire.on("GET /datasets", wire.reply([dataset]))
     done = openbeam(wire.url, "datasets")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "cms\tZ to [2J mumu\t\t2,304\t179.0 kB\tdoi:10.1/x\n"
+    assert done.stdout == "cms\t2,304\t179.0 kB\tZ to [2J mumu\n"
     wire.on("GET /functions", wire.reply([]))
     done = openbeam(wire.url, "functions", "search", "muon", "pair", "--tag", "cms", "--current")
     assert (done.returncode, done.stdout) == (0, "")

@@ -23,6 +23,8 @@ __all__ = ["render"]
 # Pixels that a line of a lesson may take: longer ones are lost on the way back.
 _READABLE: Final = 780
 _DATASET: Final = "chosen-dataset"
+_MANY: Final = 12
+"""Datasets that are looked over at a glance; among more one types a word."""
 _LANGUAGE: Final = "lesson-language"
 
 
@@ -92,7 +94,14 @@ def _dataset(client: Client, function: Function) -> Dataset | None:
     first = next((number for number, dataset in enumerate(offered.values()) if dataset.files), 0)
     index = names.index(wanted) if wanted in offered else first
     name = st.selectbox(
-        words.DATASET, names, index, title, key=_DATASET, help=words.DATASET_HELP, on_change=keep, filter_mode=None
+        words.DATASET,
+        names,
+        index,
+        title,
+        key=_DATASET,
+        help=words.DATASET_HELP,
+        on_change=keep,
+        filter_mode="contains" if len(names) > _MANY else None,
     )
     return offered[name]
 

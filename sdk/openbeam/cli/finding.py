@@ -18,9 +18,10 @@ __all__ = ["COMMANDS", "table"]
 def table(found: Iterable[Dataset], *, nothing: str) -> None:
     """Print datasets, one a line."""
     rows(
-        ["Dataset", "Title", "Experiment", "Events", "Size", "From"],
-        [[d.name, d.title, d.experiment, _events(d), _size(d) or "–", _origin(d)] for d in found],
+        ["Dataset", "Events", "Size", "Title"],
+        [[d.name, _events(d), _size(d) or "–", _title(d)] for d in found],
         nothing=nothing,
+        whole=3,
     )
 
 
@@ -32,10 +33,10 @@ def _size(dataset: Dataset) -> str:
     return decimal(sum(file.size for file in dataset.files)) if dataset.files else ""
 
 
-def _origin(dataset: Dataset) -> str:
-    record = f"record {dataset.recid}" if dataset.recid else ""
-    origin = "local file" if dataset.local else f"doi:{dataset.doi}" if dataset.doi else record
-    return f"{origin}, simulated".removeprefix(", ") if dataset.simulated else origin
+def _title(dataset: Dataset) -> str:
+    told = {"local file": dataset.local, "simulated": dataset.simulated}
+    remarks = [remark for remark, applies in told.items() if applies and remark not in dataset.title]
+    return f"{dataset.title} ({', '.join(remarks)})" if remarks else dataset.title
 
 
 def search(

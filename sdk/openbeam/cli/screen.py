@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 __all__ = ["diagnostics", "fail", "lines", "plain", "result", "rows"]
@@ -37,14 +37,18 @@ def fail(message: object) -> None:
     sys.stderr.write(f"error: {plain(message)}\n")
 
 
-def rows(headings: Sequence[str], lines: Sequence[Sequence[object]], *, nothing: str) -> None:
-    """Print a table: drawn on a terminal, tab-separated without headings elsewhere."""
+def rows(headings: Sequence[str], lines: Sequence[Sequence[object]], *, nothing: str, whole: int = 0) -> None:
+    """Print a table: drawn on a terminal, tab-separated without headings elsewhere.
+
+    The first ``whole`` columns are what people copy; a narrow terminal breaks the others.
+    """
     console = result()
     cells = [[plain(cell) for cell in line] for line in lines]
     if not console.is_terminal:
         sys.stdout.writelines("\t".join(line) + "\n" for line in cells)
     elif cells:
-        table = Table(*headings, box=None, header_style="bold", pad_edge=False)
+        columns = [Column(heading, no_wrap=place < whole) for place, heading in enumerate(headings)]
+        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
         for line in cells:
             table.add_row(*(Text(cell) for cell in line))
         console.print(table)
