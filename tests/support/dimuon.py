@@ -7,6 +7,8 @@ from typing import Final
 
 import h5py
 import numpy as np
+import pyarrow as pa
+from pyarrow.csv import write_csv
 
 __all__ = ["dimuon_csv"]
 
@@ -26,5 +28,5 @@ def dimuon_csv(opendata: Path, folder: Path) -> Path:
     told |= {"eta": np.arcsinh(parts["pz"] / pt), "phi": np.arctan2(parts["py"], parts["px"]), "Q": parts["q"]}
     columns = {f"{name}{number + 1}": values[:, number] for number in (0, 1) for name, values in told.items()}
     path = folder / "MuRun2010B.csv"
-    np.savetxt(path, np.column_stack(list(columns.values())), "%.9g", ",", header=",".join(columns), comments="")
+    write_csv(pa.table(columns), path)
     return path
