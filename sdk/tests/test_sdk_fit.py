@@ -337,6 +337,15 @@ def test_the_unit_is_in_the_last_brackets(label: str, unit: str) -> None:
     assert unit_of(label) == unit
 
 
+def test_a_notebook_shows_a_table_that_no_label_can_break() -> None:
+    found = fit(filled(np.random.default_rng(1).normal(3.1, 0.03, 4000), 60, 2.8, 3.4, "<b>mass</b> [GeV]"))
+    assert repr(found).startswith("<Fit of Gaussian upon a straight line, 2.8 to 3.4 GeV, 4,000 entries in 60 bins: ")
+    shown = found._repr_html_()
+    assert "<th>Position of the peak</th><td>3." in shown
+    assert "PDG 20" in shown
+    assert "<b>" not in shown
+
+
 def test_figures_show_each_kind_of_fit(tmp_path: Path) -> None:
     from matplotlib.image import imread
 

@@ -11,7 +11,7 @@ from openbeam.fit import fit
 from scipy import stats
 
 TOYS = 1_000
-BINS, LOW, HIGH = 24, 2.8, 3.4
+BINS, LOW, HIGH = 16, 2.8, 3.4
 EDGES = np.linspace(LOW, HIGH, BINS + 1)
 # Enough entries for the uncertainties to be symmetric, as those of the fit are.
 SIGNAL, BELOW = 6_000.0, 4_000.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class Fitted:
         return measured(self.value, self.error, self.unit)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A peak upon a background, fitted to the bins of a histogram."""
 
@@ -168,3 +169,13 @@ class Fit:
 
     def __str__(self) -> str:
         return "\n".join([*(f"{one.title}: {one}" for one in self.rows), self.summary(), *self.sentences])
+
+    def __repr__(self) -> str:
+        return f"<Fit of {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th>{html.escape(one.title)}</th><td>{html.escape(str(one))}</td></tr>" for one in self.rows
+        )
+        said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in [self.summary(), *self.sentences])
+        return f"<table>{cells}</table>{said}"
