@@ -19,7 +19,7 @@ LESSONS = [
     for lesson in spec.lessons
 ]
 TRANSLATIONS = [param for param in LESSONS if not str(param.id).endswith(".en")]
-FLAGSHIPS = ("dimuon_spectrum", "higgs_4l", "jpsi_mumu", "z_mumu")
+FLAGSHIPS = ("dimuon_spectrum", "higgs_4l", "jpsi_mumu", "w_transverse_mass", "z_mumu")
 
 LINK: Final = re.compile(r"https?://[^\s<>]+")
 SETTING: Final = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
