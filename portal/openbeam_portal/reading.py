@@ -8,7 +8,7 @@ import streamlit as st
 from openbeam import Client
 from openbeam.models import Dataset, Function, FunctionKind, FunctionSummary
 
-__all__ = ["analyses", "dataset_of", "datasets", "datasets_for", "function", "histograms"]
+__all__ = ["analyses", "dataset_of", "datasets", "datasets_for", "function", "histograms", "scopes"]
 
 # Long enough for a slider, short enough for a teacher who has just published something.
 _SECONDS = 10
@@ -30,6 +30,12 @@ def function(_client: Client, ref: str) -> Function:
 def datasets(_client: Client) -> dict[str, Dataset]:
     """Return the datasets that the person may see, by name."""
     return {dataset.name: dataset for dataset in _client.datasets()}
+
+
+@st.cache_data(scope="session", ttl=_SECONDS, max_entries=1, show_spinner=False)
+def scopes(_client: Client) -> frozenset[str]:
+    """Return what the person may do, as far as buttons go; the service decides."""
+    return frozenset(_client.whoami().scopes)
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)

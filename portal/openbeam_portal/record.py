@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
-from openbeam.models import Dataset
+from openbeam.models import DatasetSpec
 
 from openbeam_portal.markdown import plain
 from openbeam_portal.words import en as words
@@ -19,7 +19,7 @@ _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND: Final = 1000
 
 
-def show(dataset: Dataset, heading: Callable[[str], object] = st.header) -> None:
+def show(dataset: DatasetSpec, heading: Callable[[str], object] = st.header) -> None:
     """Show the record, under a heading of the page's choice."""
     heading(plain(dataset.title))
     if dataset.description:
@@ -39,7 +39,7 @@ def show(dataset: Dataset, heading: Callable[[str], object] = st.header) -> None
             st.dataframe({words.COLUMN: names, words.MEANING: meanings}, hide_index=True, alt=words.COLUMNS)
 
 
-def _facts(dataset: Dataset) -> dict[str, str]:
+def _facts(dataset: DatasetSpec) -> dict[str, str]:
     size = size_text(sum(file.size for file in dataset.files))
     record = f"https://opendata.cern.ch/record/{dataset.recid}"
     return {

@@ -17,8 +17,19 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import uvicorn
-from openbeam.errors import InvalidParameter, NotSignedIn, OpenbeamError, UnknownFunction, UnknownRun, to_json
-from openbeam.models import Account, Dataset, Function, FunctionSummary, Provenance, Quota, Run, RunUpdate, Seconds
+from openbeam.errors import Conflict, InvalidParameter, NotSignedIn, OpenbeamError, UnknownFunction, UnknownRun, to_json
+from openbeam.models import (
+    Account,
+    Dataset,
+    DatasetSpec,
+    Function,
+    FunctionSummary,
+    Provenance,
+    Quota,
+    Run,
+    RunUpdate,
+    Seconds,
+)
 from openbeam.states import RunState
 from portal_samples import MADE, cutflow, dataset, function, spectrum
 from starlette.applications import Starlette
@@ -44,6 +55,7 @@ class StandIn:
     held: bool = False
     simulated: bool = False
     steps: tuple[int, ...] = (300, 900, 1500, 2304)
+    scopes: tuple[str, ...] = ("catalog:read", "tasks:run")
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     url: str = ""
     tickets: int = 0
@@ -117,6 +129,7 @@ class StandIn:
             "/runs/{id}/resubmit": self._resubmit,
             "/runs/{id}/keep": self._keep,
             "/quota": self._quota,
+            "/whoami": self._whoami,
         }
         routes = [
             Route(f"/api/v1{path}", self._guarded(answer), methods=["GET", "POST"]) for path, answer in api.items()
@@ -150,7 +163,17 @@ class StandIn:
                 return found.model_dump(mode="json")
         raise UnknownFunction.among(ref, self.functions)
 
-    async def _datasets(self, _request: Request) -> Any:
+    async def _whoami(self, _request: Request) -> Any:
+        return {"id": "1", "name": "ada", "role": "student", "scopes": self.scopes}
+
+    async def _datasets(self, request: Request) -> Any:
+        if request.method == "POST":
+            spec = DatasetSpec.model_validate(await request.json())
+            if spec.name in self.datasets:
+                raise Conflict(f"The dataset {spec.name!r} is operator's. Choose another name.")
+            added = Dataset.model_validate({**spec.model_dump(), "owner": "ada", "created": MADE})
+            self.datasets[spec.name] = added
+            return added.model_dump(mode="json")
         return [found.model_dump(mode="json") for found in self.datasets.values()]
 
     async def _quota(self, _request: Request) -> Any:

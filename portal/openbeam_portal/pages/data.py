@@ -9,7 +9,7 @@ import streamlit as st
 from openbeam import Client
 from openbeam.models import Dataset
 
-from openbeam_portal import cards, places, reading, record
+from openbeam_portal import cards, importing, places, reading, record
 from openbeam_portal.markdown import plain
 from openbeam_portal.words import en as words
 
@@ -21,6 +21,8 @@ def render(client: Client) -> None:
     known = reading.datasets(client)
     chosen = known.get(st.query_params.get("dataset", ""))
     if chosen is None:
+        st.title(words.DATA_TITLE)
+        importing.show(client, known)
         _all(known.values())
     else:
         st.page_link(places.data(), label=words.ALL_DATA, icon=":material/arrow_back:")
@@ -29,7 +31,6 @@ def render(client: Client) -> None:
 
 
 def _all(known: Iterable[Dataset]) -> None:
-    st.title(words.DATA_TITLE)
     search = cards.search_box(words.DATA_HINT)
     experiments = sorted({dataset.experiment for dataset in known if dataset.experiment}, key=str.casefold)
     experiment = st.pills(

@@ -63,6 +63,34 @@ DATA_HINT: Final = "Higgs, muons, LHCb …"
 ALL_DATA: Final = "All data"
 EVENTS_VALUE: Final = "{events:,} events"
 LOOKED_AT_BY: Final = "Analyses that look at it"
+IMPORT_TITLE: Final = "Add a record of CERN Open Data"
+IMPORT_MEANING: Final = (
+    "Any record with CSV files, or ROOT files of NanoAOD, PHYSLITE or flat trees, can be added for everybody here. "
+    "Find one on [opendata.cern.ch](https://opendata.cern.ch/search?f=type:Dataset)."
+)
+IMPORT_RECORD: Final = "Number or DOI of the record"
+IMPORT_HINT: Final = "5203 or 10.7483/OPENDATA.CMS.LVG5.QT81"
+IMPORT_NAME: Final = "Name (optional)"
+IMPORT_NAME_HELP: Final = (
+    "What to call the dataset here. Left empty, it is made of experiment, year and number: cms-2011-5203."
+)
+IMPORT_FILES: Final = "Files (optional)"
+IMPORT_FILES_HELP: Final = "Only files called so, with * for any letters: 4mu_*.csv. Several, with commas between them."
+IMPORT_TREE: Final = "Tree (optional)"
+IMPORT_TREE_HELP: Final = "What the tree in the record's ROOT files is called, where the format does not say it."
+IMPORT_LOOK: Final = "Look it up"
+IMPORT_LOOKING: Final = "Asking CERN Open Data …"
+IMPORT_CHOOSE_FILES: Final = "Say in the field Files which of them you want."
+IMPORT_NAME_TREE: Final = "Say in the field Tree what it is called."
+IMPORT_AS: Final = (
+    "It will be called **{name}** and read as {layout}. Licence: **{licence}**. "
+    "Nothing is downloaded before somebody runs it."
+)
+IMPORT_TREE_NAME: Final = "tree {tree}"
+IMPORT_NO_LICENCE: Final = "none named by the record"
+IMPORT_REPLACES: Final = "There is a dataset {name} here. If it is yours, it is replaced."
+IMPORT_KNOWN: Final = "This record is here already: {names}."
+IMPORT_ADD: Final = "Add it"
 
 # ------------------------------------------------------------------------------------------------ deprecation
 DEPRECATED: Final = "Deprecated"
