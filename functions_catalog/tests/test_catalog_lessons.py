@@ -43,6 +43,8 @@ TOLD: list[tuple[str, dict[str, Any], str, Part, int]] = [
     ("w_transverse_mass", WENU | {"min_missing": 25, "mass_high": 200}, "transverse_mass", None, 550),
     ("w_charge_ratio", {}, "charges", "W⁺", 587),
     ("w_charge_ratio", {}, "charges", "W⁻", 413),
+    ("w_charge_ratio", {"min_pt": 40}, "charges", "W⁺", 163),
+    ("w_charge_ratio", {"min_pt": 40}, "charges", "W⁻", 146),
     ("w_charge_ratio", WENU, "charges", "W⁺", 563),
     ("w_charge_ratio", WENU, "charges", "W⁻", 437),
     ("w_charge_ratio", WENU | {"min_mass": 50}, "charges", "W⁺", 352),
