@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 import streamlit as st
@@ -16,18 +17,38 @@ from openbeam_portal.words import en as words
 __all__ = ["render"]
 
 _MOST_TAGS = 5
+_FEWEST_OF_A_TOPIC = 3
+_ORDER = {"first-lesson": 0, "adl-benchmark": 2}
+"""Where an analysis with this tag stands among the others, which are at 1."""
 
 
 def render(client: Client) -> None:
     """Show the search box and the cards."""
     st.title(words.CATALOG_TITLE)
     search = cards.search_box(words.SEARCH_HINT)
+    known = reading.datasets(client)
     found = reading.analyses(client, search)
+    topic = _topic(found if search else reading.analyses(client, ""), known)
+    found = [summary for summary in found if topic is None or topic in summary.tags]
     if not found:
         st.info(words.NOTHING_FOUND.format(search=plain(search)) if search else words.NOTHING_YET)
         return
-    known = reading.datasets(client)
-    cards.grid(found, attrgetter("name"), lambda summary: _card(summary, known))
+    # What was searched for comes as the service ranks it.
+    cards.grid(
+        found if search else sorted(found, key=_place), attrgetter("name"), lambda summary: _card(summary, known)
+    )
+
+
+def _topic(found: Iterable[FunctionSummary], known: Mapping[str, Dataset]) -> str | None:
+    """Let a topic be chosen among the tags that several analyses have."""
+    experiments = {dataset.experiment.casefold() for dataset in known.values()}
+    count = Counter(tag for summary in found for tag in summary.tags if tag not in experiments)
+    topics = [tag for tag, times in count.most_common() if times >= _FEWEST_OF_A_TOPIC]
+    return st.pills(words.TOPIC, topics, key="topic", bind="query-params", label_visibility="collapsed")
+
+
+def _place(summary: FunctionSummary) -> tuple[int, str]:
+    return min((_ORDER[tag] for tag in summary.tags if tag in _ORDER), default=1), (summary.title or "").casefold()
 
 
 def _card(summary: FunctionSummary, known: Mapping[str, Dataset]) -> None:

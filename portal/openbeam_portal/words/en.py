@@ -53,6 +53,7 @@ SIGNING_IN_AGAIN: Final = "Your sign-in has run out. One moment …"
 # ------------------------------------------------------------------------------------------------ catalog
 CATALOG_TITLE: Final = "What would you like to find out?"
 SEARCH: Final = "Search"
+TOPIC: Final = "Topic"
 SEARCH_HINT: Final = "Z boson, muons, first lesson …"
 NOTHING_FOUND: Final = "Nothing fits “{search}”. Try another word, or clear the search."
 NOTHING_YET: Final = "The catalog is empty. Fill it with `openbeam-catalog publish`, then reload this page."
