@@ -132,7 +132,7 @@ def test_a_lesson_is_read_in_the_language_that_is_chosen(service: Any) -> None:
     lessons = [Lesson(language=code, title=f"Title {code}", markdown=f"Text {code}") for code in tongues]
     service.functions["z_mumu"] = service.functions["z_mumu"].model_copy(update={"lessons": lessons})
     at = opened("analysis", function="z_mumu")
-    choice = at.segmented_control(key="lesson-language")
+    choice = at.pills(key="lesson-language")
     assert (choice.options, choice.value) == (list(tongues.values()), "English")
     assert "Text en" in texts(at)
     choice.set_value("Français").run()

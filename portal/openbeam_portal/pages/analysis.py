@@ -184,7 +184,7 @@ def _in_language(lessons: Sequence[Lesson], first: Lesson) -> Lesson:
         st.query_params["language"] = offered[st.session_state[_LANGUAGE]].language
 
     now = next(name for name, lesson in offered.items() if lesson.language == first.language)
-    name = st.segmented_control(
+    name = st.pills(
         words.LANGUAGE,
         list(offered),
         default=now,
