@@ -147,6 +147,29 @@ def test_files_are_chosen_where_they_would_not_fit_together(cern: OpenDataPortal
     assert "called b*" in refusal(cern, "7", files="b*")
 
 
+def test_no_file_is_lost_among_those_of_another_kind(cern: OpenDataPortal) -> None:
+    tables = [listed(f"{number}.csv") for number in range(600)]
+    trees = [listed(f"{number}.root") for number in range(700)]
+    cern.add("7", distribution={"formats": ["nanoaod", "csv"], "number_events": 9}, files=[*tables, *trees])
+    spec = proposed(cern, "7")
+    assert ([file.uri for file in spec.files], spec.events) == ([one["uri"] for one in trees], 9)
+    assert len(proposed(cern, "7", layout=Layout.csv, files="*").files) == 600
+
+
+def test_a_description_says_what_the_type_does_not(cern: OpenDataPortal) -> None:
+    said = {"abstract": {"description": "<p>Made from <b>simulated</b> events.</p>"}, "files": [listed("a.csv")]}
+    cern.add("7", **said, type={"primary": "Dataset", "secondary": ["Derived"]})
+    cern.add("8", **said, type={"primary": "Dataset", "secondary": ["Collision"]})
+    assert [proposed(cern, recid).simulated for recid in ("7", "8")] == [True, False]
+    assert any("Marked as simulated" in note for note in proposed(cern, "7").notes)
+
+
+def test_a_packed_table_is_a_table(cern: OpenDataPortal) -> None:
+    cern.add("7", distribution={"formats": ["gz"], "number_events": 9}, files=[listed("a.csv.gz"), listed("b.tar.gz")])
+    spec = proposed(cern, "7")
+    assert ([file.uri.rpartition("/")[2] for file in spec.files], spec.layout, spec.events) == (["a.csv.gz"], "csv", 9)
+
+
 # ------------------------------------------------------------------------------------------------ what is refused
 @pytest.mark.parametrize(
     ("fields", "says"),

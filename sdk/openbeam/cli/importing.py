@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from rich.filesize import decimal
 
-from openbeam.cli.screen import diagnostics, plain, result
+from openbeam.cli.screen import diagnostics, plain
 from openbeam.client import Client
 from openbeam.errors import InvalidInput
 from openbeam.models import Dataset, DatasetSpec, Layout
@@ -60,7 +60,7 @@ def import_record(
         typer.echo(added.model_dump_json())
     else:
         typer.echo(added.name)
-        _hint(added)
+        diagnostics().print(f"Run an analysis over it: openbeam run FUNCTION --dataset {added.name}", soft_wrap=True)
     return 0
 
 
@@ -104,8 +104,3 @@ def _facts(spec: DatasetSpec) -> dict[str, str]:
         "Columns": f"{len(spec.columns)} described" if spec.columns else "not described by the record",
     }
     return facts | ({"Simulated": "yes, and figures made from it say so"} if spec.simulated else {})
-
-
-def _hint(added: Dataset) -> None:
-    if result().is_terminal:
-        diagnostics().print(f"Run an analysis over it: openbeam run FUNCTION --dataset {added.name}")

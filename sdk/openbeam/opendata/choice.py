@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import chain, islice
+from itertools import chain
 from typing import Final
 
 from openbeam.errors import InvalidInput
@@ -84,11 +84,18 @@ def choose(record: Record, wishes: Wishes, expand: Expand) -> Chosen:
     """
     most = min(wishes.max_files or MOST_FILES, MOST_FILES)
     wanted = [one.strip() for one in (wishes.files or "").split(",") if one.strip()]
-    found = list(islice((one for one in _readable(record, expand) if _matches(one, wanted)), most + 1))
+    roots: list[Listed] = []
+    tables: list[Listed] = []
+    for one in _readable(record, expand):
+        if _matches(one, wanted):
+            (roots if _ROOT.fullmatch(one.name) else tables).append(one)
+        if len(tables if wishes.layout is Layout.csv else roots) > most:
+            break
+    # Where a record has both, the tables are made from the ROOT files.
+    is_csv = wishes.layout is Layout.csv or not roots
+    found = tables if is_csv else roots
     if not found:
         raise _nothing(record, wanted)
-    kind = _CSV if wishes.layout is Layout.csv or not any(_ROOT.fullmatch(one.name) for one in found) else _ROOT
-    found = [one for one in found if kind.fullmatch(one.name)]
     if len(found) > most and wishes.max_files is None:
         raise InvalidInput(
             f"Record {record.recid} has more than {most:,} files. Take some of them, by their names or their number.",
@@ -98,8 +105,8 @@ def choose(record: Record, wishes: Wishes, expand: Expand) -> Chosen:
         _needs_no_choice(record, found)
     taken = found[:most]
     files = tuple(_data_file(record, one) for one in taken)
-    layout, tree = _reading(record, files, wishes, is_csv=kind is _CSV)
-    is_all = not wanted and len(found) <= most and (kind is _ROOT or len(found) == 1)
+    layout, tree = _reading(record, files, wishes, is_csv=is_csv)
+    is_all = not wanted and len(found) <= most and (not is_csv or len(found) == 1)
     return Chosen(files, layout, tree, is_all, _are_simulated(record, taken))
 
 

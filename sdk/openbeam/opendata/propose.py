@@ -109,6 +109,8 @@ def _columns(record: Record) -> dict[str, str]:
 
 def _notes(record: Record, chosen: Chosen) -> list[str]:
     notes = [_NOT_LOOKED_AT]
+    if chosen.simulated:
+        notes.append("Marked as simulated, by the record's type, format or description, or the names of its files.")
     if said := text_of(record.note.description):
         notes.append(cut(f"The record notes: {said}", 1_000))
     events = record.distribution.number_events
