@@ -141,6 +141,8 @@ def test_files_are_chosen_where_they_would_not_fit_together(cern: OpenDataPortal
     cern.add("8", type={"primary": "Dataset", "secondary": ["Derived", "Simulated"]}, files=both)
     for recid in ("7", "8"):
         assert "Choose by their names" in refusal(cern, recid)
+    assert "Choose by their names" in refusal(cern, "7", max_files=2)
+    assert len(proposed(cern, "7", max_files=1).files) == 1
     assert [file.uri[-5:] for file in proposed(cern, "7", files="a_*.csv").files] == ["0.csv", "1.csv"]
     recorded, drawn = (proposed(cern, "8", files=one) for one in ("data_*", "mc_*"))
     assert (recorded.simulated, drawn.simulated, recorded.tree) == (False, True, "mini")

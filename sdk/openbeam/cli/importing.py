@@ -16,8 +16,8 @@ from openbeam.opendata import Wishes, propose
 __all__ = ["import_record"]
 
 _OPTIONS: Final = {
-    "files": "Use --files, with a pattern or several with commas between them, or --max-files.",
-    "tree": "Use --tree, and --layout when it is not flat.",
+    "files": "Use --files PATTERN or --max-files NUMBER.",
+    "tree": "Use --tree NAME, and --layout where it is not flat.",
 }
 _FILES_SHOWN: Final = 3
 

@@ -101,9 +101,9 @@ def choose(record: Record, wishes: Wishes, expand: Expand) -> Chosen:
             f"Record {record.recid} has more than {most:,} files. Take some of them, by their names or their number.",
             field="files",
         )
-    if not wanted and wishes.max_files is None:
-        _needs_no_choice(record, found)
     taken = found[:most]
+    if not wanted:
+        _needs_no_choice(record, taken)
     files = tuple(_data_file(record, one) for one in taken)
     layout, tree = _reading(record, files, wishes, is_csv=is_csv)
     is_all = not wanted and len(found) <= most and (not is_csv or len(found) == 1)
