@@ -293,6 +293,7 @@ RECORDS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_whatever_a_record_says_files_are_cerns_or_it_is_refused(answer: dict[str, Any]) -> None:
     try:
@@ -328,6 +329,7 @@ def test_whatever_a_portal_answers_becomes_a_dataset_or_one_error(cern: OpenData
 MARKS = ["<p>", "</p>", "<b>", "<!--", "-->", "<![", "&amp;", "&#0;", "<script>", "</script>", "x", " "]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.lists(st.sampled_from(MARKS)).map("".join))
 def test_any_html_becomes_lines_that_steer_nothing(html: str) -> None:
     text = html_text.text_of(html)

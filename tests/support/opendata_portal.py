@@ -89,10 +89,17 @@ def running_portal() -> Iterator[OpenDataPortal]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
+        def handle(self) -> None:
             # A client that has seen enough hangs up.
             with suppress(ConnectionError):
-                portal.answer(self)
+                super().handle()
+
+        def finish(self) -> None:
+            with suppress(ConnectionError):
+                super().finish()
+
+        def do_GET(self) -> None:
+            portal.answer(self)
 
         def log_message(self, *args: Any) -> None:
             """Keep the test's output quiet."""
