@@ -38,8 +38,7 @@ def load_records(folder: Path | None = None) -> dict[str, DatasetSpec]:
         When a record is not a dataset; names the file and the field.
 
     """
-    found = sorted((folder or records_folder()).glob("*.json"))
-    return {path.stem: _checked(path) for path in found}
+    return {name: _checked(path) for name, path in _paths(folder).items()}
 
 
 def load_record(name: str, folder: Path | None = None) -> DatasetSpec:
@@ -49,12 +48,18 @@ def load_record(name: str, folder: Path | None = None) -> DatasetSpec:
     ------
     UnknownDataset
         With the nearest known names.
+    InvalidInput
+        When its record is not a dataset.
 
     """
-    records = load_records(folder)
-    if name not in records:
-        raise UnknownDataset.among(name, records)
-    return records[name]
+    paths = _paths(folder)
+    if name not in paths:
+        raise UnknownDataset.among(name, paths)
+    return _checked(paths[name])
+
+
+def _paths(folder: Path | None) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((folder or records_folder()).glob("*.json"))}
 
 
 def _checked(path: Path) -> DatasetSpec:

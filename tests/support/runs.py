@@ -43,8 +43,8 @@ class Runs:
         return self._done[key]
 
     def _run(self, name: str, start: int, stop: int, dataset: str, params: dict[str, Any]) -> Histograms:
-        spec = load_function(name)
-        module, record = _loaded(spec), load_record(dataset or spec.datasets[0])
+        spec, module = _loaded(name)
+        record = _record(dataset or spec.datasets[0])
         parts = []
         for path, first, last in _pieces(self.files(record.name), record, start, stop):
             with open_events(path, tree=record.tree, layout=record.layout, start=first, stop=last) as events:
@@ -52,11 +52,16 @@ class Runs:
         return {key: reduce(histograms.add, [part[key] for part in parts]) for key in parts[0]}
 
 
-def _loaded(spec: FunctionSpec) -> ModuleType:
+_record = cache(load_record)
+
+
+@cache
+def _loaded(name: str) -> tuple[FunctionSpec, ModuleType]:
+    spec = load_function(name)
     module = ModuleType(spec.name)
     # dont_inherit: this file's own __future__ import would change how pydantic sees the source.
     exec(compile(spec.source, f"{spec.name}.py", "exec", dont_inherit=True), module.__dict__)
-    return module
+    return spec, module
 
 
 @cache
