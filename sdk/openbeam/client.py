@@ -26,7 +26,7 @@ from openbeam.runs import RunCalls
 from openbeam.session import Session
 from openbeam.tasks import TaskCalls
 from openbeam.tokens import TokenCalls
-from openbeam.transport import PATIENCE, Transport
+from openbeam.transport import LIMITS_PATIENCE, Transport
 
 __all__ = ["Client"]
 
@@ -61,7 +61,7 @@ class Client(
         token: str | Session | None = None,
         timeout: float = 30.0,
         *,
-        patience: float = PATIENCE,
+        patience: float = LIMITS_PATIENCE,
     ) -> None:
         self._wire = Transport(url, token, timeout, patience)
 

@@ -23,14 +23,14 @@ from openbeam.patience import Patience
 from openbeam.places import service_url, trusts_environment
 from openbeam.session import Session
 
-__all__ = ["PATIENCE", "Transport", "poll"]
+__all__ = ["LIMITS_PATIENCE", "Transport", "poll"]
 
 T = TypeVar("T")
 Body: TypeAlias = BaseModel | Mapping[str, Any] | bytes
 """What becomes JSON, or is JSON already."""
 
 API = "/api/v1"
-PATIENCE: Final = 60.0
+LIMITS_PATIENCE: Final = 60.0
 
 _SHORTEST_POLL = 0.1
 
@@ -73,7 +73,7 @@ class Transport:
     """
 
     def __init__(
-        self, url: str | None, token: str | Session | None, timeout: float, patience: float = PATIENCE
+        self, url: str | None, token: str | Session | None, timeout: float, patience: float = LIMITS_PATIENCE
     ) -> None:
         self.url = service_url(url)
         self.timeout = timeout
