@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 
 from openbeam.errors import InvalidInput, NotKnown, UnknownDataset
@@ -59,7 +60,8 @@ def load_record(name: str, folder: Path | None = None) -> DatasetSpec:
 
 
 def _paths(folder: Path | None) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((folder or records_folder()).glob("*.json"))}
+    paths = (folder or records_folder()).glob("*.json")
+    return {path.stem: path for path in sorted(paths, key=attrgetter("stem"))}
 
 
 def _checked(path: Path) -> DatasetSpec:
