@@ -16,6 +16,7 @@ from openbeam_catalog.reference import load_reference
 from openbeam_datasets.record import load_record
 from support.events import needs_opendata
 from support.physics import compare
+from support.runs import Runs
 
 Histograms = dict[str, hist.Hist[Any]]
 Run = Callable[..., Histograms]
@@ -86,20 +87,19 @@ def test_every_figure_is_named_and_labelled(run: Run, name: str) -> None:
         assert all(axis.name and axis.label for axis in histogram.axes)
 
 
-def ends() -> list[Any]:
+def ends(name: str) -> list[dict[str, Any]]:
     """Every slider at both its ends, every choice."""
-    found = []
-    for name, spec in SPECS.items():
-        for field, schema in spec.parameters["properties"].items():
-            values = schema.get("enum") or [schema["minimum"], schema["maximum"]]
-            found += [
-                pytest.param(name, field, value, marks=marks(name), id=f"{name}.{field}={value}") for value in values
-            ]
-    return found
+    return [
+        {field: value}
+        for field, schema in SPECS[name].parameters["properties"].items()
+        for value in schema.get("enum") or [schema["minimum"], schema["maximum"]]
+    ]
 
 
-@pytest.mark.parametrize(("name", "field", "value"), ends())
-def test_every_slider_works_at_both_ends(run: Run, name: str, field: str, value: Any) -> None:
-    for histogram in run(name, 0, some(name, 2000), **{field: value}).values():
-        assert np.all(counts(histogram) >= 0)
-        assert histograms.to_uhi(histogram)["uhi_schema"] == 1
+@each
+def test_every_slider_works_at_both_ends(run: Runs, name: str) -> None:
+    settings = ends(name)
+    for setting, found in zip(settings, run.all_of(name, 0, some(name, 2000), settings), strict=True):
+        for histogram in found.values():
+            assert np.all(counts(histogram) >= 0), setting
+            assert histograms.to_uhi(histogram)["uhi_schema"] == 1, setting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, reduce
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -39,17 +39,24 @@ class Runs:
         """
         key = json.dumps([name, start, stop, dataset, params], sort_keys=True)
         if key not in self._done:
-            self._done[key] = self._run(name, start, stop, dataset, params)
+            (self._done[key],) = self._run(name, start, stop, dataset, [params])
         return self._done[key]
 
-    def _run(self, name: str, start: int, stop: int, dataset: str, params: dict[str, Any]) -> Histograms:
+    def all_of(self, name: str, start: int, stop: int, settings: Sequence[dict[str, Any]]) -> list[Histograms]:
+        """Return the histograms with each of these settings; every file is opened once."""
+        return self._run(name, start, stop, "", settings)
+
+    def _run(
+        self, name: str, start: int, stop: int, dataset: str, settings: Sequence[dict[str, Any]]
+    ) -> list[Histograms]:
         spec, module = _loaded(name)
         record = _record(dataset or spec.datasets[0])
-        parts = []
+        parts: list[list[Histograms]] = [[] for _ in settings]
         for path, first, last in _pieces(self.files(record.name), record, start, stop):
             with open_events(path, tree=record.tree, layout=record.layout, start=first, stop=last) as events:
-                parts.append(module.analyze(events, module.Params(**params)))
-        return {key: reduce(histograms.add, [part[key] for part in parts]) for key in parts[0]}
+                for part, params in zip(parts, settings, strict=True):
+                    part.append(module.analyze(events, module.Params(**params)))
+        return [{key: reduce(histograms.add, [one[key] for one in part]) for key in part[0]} for part in parts]
 
 
 _record = cache(load_record)
