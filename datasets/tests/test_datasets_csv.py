@@ -167,7 +167,9 @@ def test_a_compressed_file_is_unpacked_as_it_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(b"x\n" + b"1\n" * 9_000)[:-9], b"\x1f\x8b", b"\x1f\x8b\x08\0" + b"?" * 99]
+    "content",
+    [gzip.compress(b"x\n" + b"1\n" * 9_000)[:-9], b"\x1f\x8b", b"\x1f\x8b\x08\0" + b"?" * 99],
+    ids=["cut", "nothing but its mark", "noise"],  # compressed bytes hold the time
 )
 def test_a_damaged_compressed_file_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(InvalidInput, match="cannot be unpacked"):
