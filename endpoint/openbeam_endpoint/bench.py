@@ -60,6 +60,7 @@ class Bench:
 
     def __init__(self, dataset: DatasetSpec, sample: Path | None = None) -> None:
         # Engines tell an agent's log what they do; whoever checks an analysis reads the findings.
+        self._log_settings = structlog.get_config()
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
         self._dataset = dataset
         self._folder = Path(tempfile.mkdtemp(prefix="openbeam-bench-"))
@@ -92,6 +93,7 @@ class Bench:
         with suppress(AttributeError):
             self._engine.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        structlog.configure(**self._log_settings)
 
     def parameters(self, name: str, source: str) -> dict[str, Any]:
         """Return the JSON Schema of the parameters of an analysis.

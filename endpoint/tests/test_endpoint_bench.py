@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from openbeam.authoring import template
 from openbeam.authoring.folder import Folder
 from openbeam.authoring.trial import try_out
@@ -23,9 +24,11 @@ CATALOG = Path(__file__).parents[2] / "functions_catalog" / "openbeam_catalog"
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """Give an engine over the first events of record 307."""
+    """Give an engine over the first events of record 307; its silence ends with it."""
+    before = structlog.get_config()
     with Bench(load_record("cms-2010-zmumu")) as made:
         yield made
+    assert structlog.get_config() == before
 
 
 @pytest.fixture
