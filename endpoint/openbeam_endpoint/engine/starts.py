@@ -46,7 +46,10 @@ class Starts:
         if block not in self._seen:
             self._seen.add(block)
             words = _plain(status.stderr_summary or "") or "it left no word"
+            told = self.trouble
             self._failed(f"A block of {self._title} ended before its workers were there: {words}")
+            if words in told:
+                self.trouble = told  # the node has said so itself, with its name
 
     def node_failed(self, words: str) -> None:
         """Note what a node said before it gave up."""
