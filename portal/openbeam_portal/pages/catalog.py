@@ -28,7 +28,7 @@ def render(client: Client) -> None:
     search = cards.search_box(words.SEARCH_HINT)
     known = reading.datasets(client)
     found = reading.analyses(client, search)
-    topic = _topic(found if search else reading.analyses(client, ""), known)
+    topic = _topic(found, known)
     found = [summary for summary in found if topic is None or topic in summary.tags]
     if not found:
         st.info(words.NOTHING_FOUND.format(search=plain(search)) if search else words.NOTHING_YET)
