@@ -90,6 +90,9 @@ class Dispatcher:
         pool.start()
 
     def _start_elsewhere(self, site: Path) -> None:
+        with suppress(ImportError):
+            # Whatever provider it is, Parsl's own or another: it may be one of Kubernetes.
+            import_module("kubernetes")
         import_module(program.LEAN)
         from openbeam_endpoint.engine.blocks import Blocks
 
