@@ -67,14 +67,22 @@ _strangers: set[psutil.Process] = set()
 
 @pytest.fixture(autouse=True)
 def strangers() -> Iterator[None]:
-    """Servers that other tests of this session keep are not this test's family."""
+    """Servers that other tests of this session keep are not this test's family, and what they start is not either."""
     _strangers.update(psutil.Process().children(recursive=True))
     yield
     _strangers.clear()
 
 
 def family() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children(recursive=True) if process not in _strangers]
+    mine = [child for child in psutil.Process().children() if child not in _strangers]
+    return [process for child in mine for process in _line_of(child)]
+
+
+def _line_of(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return [process]
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
