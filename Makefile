@@ -9,7 +9,7 @@ compile = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 	--no-emit-package openbeam --no-emit-package openbeam-datasets -o $(1)
 
 # Tests wait for processes half of the time.
-TEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+TEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 FUZZ_EXAMPLES ?= 100
 FUZZ_SEED ?= 1
 

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
-_ON_THEIR_OWN: Final = {"tests/test_docs.py", "tests/test_layout.py", "tests/test_up.py"}
-_BY_FILE: Final = ("endpoint/tests/", "service/tests/test_service_upstream", "datasets/tests/test_datasets_cli")
+_STACKS_OF_THEIR_OWN: Final = {"tests/test_docs.py", "tests/test_layout.py", "tests/test_up.py"}
 _IN_CONTAINERS: Final = ("tests/test_images.py", "endpoint/tests/test_endpoint_host.py", "its_container", "[docker")
 """Their container engine and the images in it take minutes to make."""
+_SHARED: Final = {
+    "service/tests/machinery/": "machinery",
+    "service/tests/matrix/": "matrix",
+    "service/tests/": "service",
+}
+"""Folders whose tests share a service for each database."""
+_DATABASES: Final = ("[sqlite", "[postgresql")
+_ALONE: Final = {"service/tests/machinery/test_service_protocol.py", "service/tests/machinery/test_service_backup.py"}
+_LONGEST: Final = (
+    "stack",
+    "endpoint/tests/test_endpoint_commands.py",
+    "matrix",
+    "machinery[sqlite",
+    "machinery[postgresql",
+    *sorted(_ALONE),
+    "endpoint/tests/test_endpoint_agent_service.py",
+    "tests/test_up.py",
+)
+"""What takes minutes is begun first, so that nobody waits for it in the end."""
 
 
 class _Together(LoadScopeScheduling):
-    """Tests that share what takes seconds to start are one worker's; all others go one by one.
+    """Tests that share what takes seconds to start are one worker's, in one order.
 
     xdist's marker ``xdist_group`` has no effect with this version of pytest, which keeps a test's id elsewhere.
     """
@@ -25,9 +45,28 @@ class _Together(LoadScopeScheduling):
         if any(mark in nodeid for mark in _IN_CONTAINERS):
             return "containers"
         path = nodeid.partition("::")[0]
-        if path.startswith("tests/") and path not in _ON_THEIR_OWN:
+        if path.startswith("tests/") and path not in _STACKS_OF_THEIR_OWN:
             return "stack"
-        return path if path.startswith(_BY_FILE) else nodeid
+        shared = next((name for folder, name in _SHARED.items() if path.startswith(folder)), "")
+        if shared == "matrix":
+            return shared
+        database = next((mark for mark in _DATABASES if mark in nodeid), "")
+        return f"{shared}{database}" if shared and database and path not in _ALONE else path
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if first := next((unit for unit in _LONGEST if unit in self.workqueue), None):
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
+
+
+# Thousands of tests and hundreds of modules stay until the end: no garbage collection has to look at them.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector work again, on what the tests themselves make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from openbeam import Client
 from openbeam.cli.app import run_app
 from openbeam_datasets.record import load_records
+from support import nursery
 from support.service import Service, running_service
 
 
@@ -24,15 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("openbeam-datasets")
-    return subprocess.run(
-        [program, *words],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        timeout=60,
-        check=False,
-    )
+    return nursery.run("openbeam-datasets", *words, env=os.environ | environment)
 
 
 def test_publish_says_a_line_each_and_may_be_repeated(service: Service) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from openbeam.cli.app import run_app
 from openbeam.models import DatasetSpec, Role
 from openbeam.opendata import Wishes, propose
 from openbeam_datasets.record import load_records
+from support import nursery
 from support.opendata_portal import OpenDataPortal, listed, running_portal
 from support.service import Service, running_service
 
@@ -57,13 +57,10 @@ def test_a_record_is_shown_and_added(service: Service, cern: OpenDataPortal) -> 
     cern.add("7", title="Two muons", experiment=["CMS"], date_created=["2011"], license={"attribution": "CC0-1.0"},
              distribution={"number_events": 9}, files=[listed("mumu.csv", 345)])  # fmt: skip
     known = {"OPENBEAM_OPENDATA_API": cern.url, "OPENBEAM_URL": service.url}
-    program = [Path(sys.executable).with_name("openbeam"), "datasets", "import", "7"]
 
     def done(*options: str, token: str = service.token, answer: str = "") -> subprocess.CompletedProcess[str]:
         environment = os.environ | known | {"OPENBEAM_TOKEN": token, "COLUMNS": "200"}
-        return subprocess.run(
-            [*program, *options], capture_output=True, text=True, input=answer, env=environment, timeout=60, check=False
-        )
+        return nursery.run("openbeam", "datasets", "import", "7", *options, env=environment, typed=answer)
 
     declined = done(answer="n\n")
     assert (declined.returncode, declined.stdout) == (1, "")

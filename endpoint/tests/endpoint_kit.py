@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 from openbeam import Client
+from support.nursery import Forked, run, serve
 
 BIN = Path(sys.executable).parent
 
@@ -95,11 +96,10 @@ class Site:
     home: Path
     url: str
     environment: dict[str, str]
-    service: subprocess.Popen[bytes] | None = None
+    service: Forked | None = None
 
     def run(self, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        line = [str(BIN / command[0]), *command[1:]]
-        return subprocess.run(line, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
+        return run(*command, env=self.environment, timeout=timeout)
 
     def spawn(self, *command: str) -> subprocess.Popen[bytes]:
         line = [str(BIN / command[0]), *command[1:]]
@@ -107,7 +107,7 @@ class Site:
             return subprocess.Popen(line, env=self.environment, stdout=log, stderr=log)
 
     def serve(self) -> None:
-        self.service = self.spawn("openbeam-service", "serve")
+        self.service = serve(self.environment, self.home / "log" / "serve")
         with self.client() as client:
             client.wait_for_service(30)
 

@@ -20,6 +20,7 @@ from openbeam_endpoint.host.config import HostConfig, load
 from openbeam_endpoint.host.folder import HostFolder
 from openbeam_endpoint.host.furnish import archives
 from openbeam_endpoint.host.plan import AGENT, seat
+from support.nursery import run
 
 GIB = 1024**3
 
@@ -63,8 +64,7 @@ def test_who_is_no_administrator_enrols_nothing(site: Site) -> None:
     assert site.run("openbeam-service", "user", "add", "tom", "--role", "teacher").returncode == 0
     token = site.run("openbeam-service", "token", "tom").stdout.strip()
     own = site.environment | {"OPENBEAM_TOKEN": token}
-    line = [str(BIN / "openbeam-endpoint"), "host", "enrol", "toms"]
-    done = subprocess.run(line, env=own, capture_output=True, text=True, timeout=60, check=False)
+    done = run("openbeam-endpoint", "host", "enrol", "toms", env=own)
     assert done.returncode == 77, done.stderr
     assert "role teacher" in done.stderr
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from openbeam.authoring.folder import Folder
 from openbeam.models import FunctionSpec, Role
 from openbeam_catalog import catalog
 from openbeam_catalog.catalog import load_catalog
+from support import nursery
 from support.service import Service, running_service
 
 
@@ -33,12 +33,8 @@ def test_the_catalog_s_own_texts_lack_nothing_that_check_looks_for(spec: Functio
 
 
 def openbeam(service: Service, folder: Path, *words: str, token: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("openbeam")
     environment = {**os.environ, "OPENBEAM_URL": service.url, "OPENBEAM_TOKEN": token}
-    return subprocess.run(
-        [program, "functions", *words], capture_output=True, text=True, env=environment, cwd=folder, timeout=60,
-        check=False,
-    )  # fmt: skip
+    return nursery.run("openbeam", "functions", *words, env=environment, folder=folder)
 
 
 def test_an_author_begins_publishes_changes_and_shares(service: Service, tmp_path: Path) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from openbeam import Client
 from openbeam.models import FunctionSpec, Role
 from openbeam_catalog.catalog import load_catalog
+from support import nursery
 from support.service import Service, running_service
 
 
@@ -23,10 +22,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("openbeam-catalog")
-    return subprocess.run(
-        [program, *words], capture_output=True, text=True, env=os.environ | environment, timeout=60, check=False
-    )
+    return nursery.run("openbeam-catalog", *words, env=os.environ | environment)
 
 
 def test_publish_says_a_line_each_and_may_be_repeated(service: Service) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from openbeam import Client, errors
 from openbeam.models import MAX_PAYLOAD
+from support import nursery
 
 NOW = "2026-11-22T12:00:00Z"
 
@@ -22,10 +22,8 @@ def _task(**more: Any) -> dict[str, Any]:
 
 
 def _openbeam(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from openbeam.cli import main; sys.exit(main())"
     environment = {"OPENBEAM_URL": url, "OPENBEAM_TOKEN": "obp_1_secret", "HOME": "/nonexistent", "PATH": ""}
-    line = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return nursery.run("openbeam", *arguments, env=environment)
 
 
 def test_a_call_is_cancelled(beam: Client, wire: Any) -> None:

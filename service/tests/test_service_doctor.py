@@ -22,6 +22,7 @@ from openbeam_service.doctor.findings import Finding, Level
 from openbeam_service.doctor.look import look
 from openbeam_service.provision import initialise
 from openbeam_service.settings import Settings
+from support import nursery
 
 pytestmark = pytest.mark.one_database
 
@@ -76,13 +77,12 @@ def test_a_running_service_has_nothing_bad(service: Any) -> None:
 def test_the_command_has_a_line_each_and_an_exit_status(service: Any) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBEAM_")}
     environment |= {"OPENBEAM_HOME": str(service.home.root), "OPENBEAM_URL": service.url}
-    line = [sys.executable, "-m", "openbeam_service", "doctor"]
     well = {"OPENBEAM_DATABASE": service.settings.database}
-    ended = subprocess.run(line, env=environment | well, capture_output=True, text=True, check=False)
+    ended = nursery.run("openbeam-service", "doctor", env=environment | well)
     assert ended.returncode == 0, ended.stdout
     assert [said for said in ended.stdout.splitlines() if said.startswith("ok    database")] != []
     away = {"OPENBEAM_DATABASE": "postgresql+psycopg://me:hunter2@127.0.0.1:9/openbeam"}
-    ended = subprocess.run(line, env=environment | away, capture_output=True, text=True, check=False)
+    ended = nursery.run("openbeam-service", "doctor", env=environment | away)
     assert ended.returncode == 1
     assert "bad   database" in ended.stdout
     assert "hunter2" not in ended.stdout + ended.stderr
@@ -166,8 +166,7 @@ def test_the_installed_catalog_is_published_once(start_service: Callable[..., An
     environment |= {"OPENBEAM_HOME": str(service.home.root)}
 
     def sync(*arguments: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "openbeam_service", "catalog", "sync", *arguments]
-        return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+        return nursery.run("openbeam-service", "catalog", "sync", *arguments, env=environment)
 
     first = sync()
     assert first.returncode == 0, first.stderr
@@ -181,8 +180,7 @@ def test_the_installed_catalog_is_published_once(start_service: Callable[..., An
     assert len(service.http.get("/api/v1/audit", params={"kind": "function"}).json()["entries"]) == trail
     # The catalog's own command, over REST, finds it just like this.
     environment |= {"OPENBEAM_URL": service.url}
-    line = [sys.executable, "-c", "from openbeam_catalog.cli import main; main()", "publish"]
-    assert subprocess.run(line, env=environment, capture_output=True, check=False).returncode == 0
+    assert nursery.run("openbeam-catalog", "publish", env=environment).returncode == 0
     assert {one["name"]: one["version"] for one in service.http.get("/api/v1/functions").json()} == {
         name: one["version"] for name, one in known.items()
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,13 +15,14 @@ import httpx
 import pytest
 from openbeam.home import Home
 from openbeam.models import Role
+from openbeam_service import queue_server
 from openbeam_service.identity import store, tokens
 from openbeam_service.provision import initialise, opened
 from openbeam_service.settings import Settings
 
-__all__ = ["Service", "running_service"]
+from support.nursery import Forked, serve
 
-_COMMAND = (sys.executable, "-m", "openbeam_service")
+__all__ = ["Service", "running_service"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Service:
     """Signed in as the operator; its base is the service's URL."""
     anyone: httpx.Client
     """Not signed in."""
-    server: subprocess.Popen[bytes]
+    server: Forked
     """The process of ``openbeam-service serve``."""
     queue: subprocess.Popen[bytes]
-    """The process of ``openbeam-service valkey``."""
+    """The queue's server."""
 
     @property
     def url(self) -> str:
@@ -79,11 +79,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _process(command: str, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as sink:
-        process = subprocess.Popen((*_COMMAND, command), env=environment, stdout=sink, stderr=subprocess.STDOUT)
+def _ending(process: subprocess.Popen[bytes] | Forked, what: str) -> Iterator[None]:
+    """End a process after the block."""
     try:
-        yield process
+        yield
     finally:
         process.terminate()
         try:
@@ -91,7 +90,7 @@ def _process(command: str, environment: dict[str, str], log: Path) -> Iterator[s
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            pytest.fail(f"{command} had to be killed")
+            pytest.fail(f"the {what} had to be killed")
 
 
 def _wait_until_well(url: str, log: Path) -> None:
@@ -124,8 +123,11 @@ def running_service(root: Path, **settings: str) -> Iterator[Service]:
     initialise(known)
     log = root / "log" / "service"
     with ExitStack() as stack:
-        queue = stack.enter_context(_process("valkey", others | wanted, root / "log" / "valkey"))
-        server = stack.enter_context(_process("serve", others | wanted, log))
+        with (root / "log" / "valkey").open("wb") as sink:
+            queue = subprocess.Popen(queue_server.command(known.home), stdout=sink, stderr=subprocess.STDOUT)
+        stack.enter_context(_ending(queue, "queue's server"))
+        server = serve(others | wanted, log)
+        stack.enter_context(_ending(server, "service"))
         _wait_until_well(known.url, log)
         token = (known.home.tokens / "operator").read_text().strip()
         operator = stack.enter_context(_client(known.url, Authorization=f"Bearer {token}"))

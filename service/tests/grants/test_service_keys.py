@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from joserfc.jwk import KeySet
 from oauth_walk import PASSWORD, Browser, Native
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.provision import opened
+from support import nursery
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,9 @@ def program(own: Any) -> Any:
 def _run(service: Any, *arguments: str, typed: str = "") -> str:
     known = {name: value for name, value in os.environ.items() if not name.startswith("OPENBEAM_")}
     known |= {"OPENBEAM_HOME": str(service.home.root), "OPENBEAM_DATABASE": service.settings.database}
-    line = (sys.executable, "-m", "openbeam_service", *arguments)
-    return subprocess.run(line, env=known, input=typed, capture_output=True, text=True, check=True).stdout
+    done = nursery.run("openbeam-service", *arguments, env=known, typed=typed)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _keys(service: Any) -> list[dict[str, Any]]:

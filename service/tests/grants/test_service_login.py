@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import stat
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,20 @@ from openbeam.home import Home
 from openbeam.models import Role
 from openbeam_service.identity.models import GrantRow
 from openbeam_service.provision import opened
+from support import nursery
 
 
 @pytest.fixture
-def cli(account: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def cli(account: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., nursery.Captured]]:
     """Start ``openbeam`` in that account."""
-    started = []
+    with ExitStack() as started:
 
-    def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-        line = [sys.executable, "-c", "import sys; from openbeam.cli import main; sys.exit(main())", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        process = subprocess.Popen(line, env=account | environment, cwd=tmp_path, **pipes)
-        started.append(process)
-        return process
+        def start(*arguments: str, **environment: str) -> nursery.Captured:
+            program = nursery.start("openbeam", *arguments, env=account | environment, folder=tmp_path)
+            started.callback(program.close)
+            return program
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield start
 
 
 def _eventually(path: Path) -> str:
@@ -62,9 +57,7 @@ def _make_due(path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def signed_in_account(
-    cli: Callable[..., subprocess.Popen[str]], signed_in: Browser, person: str, tmp_path: Path
-) -> str:
+def signed_in_account(cli: Callable[..., nursery.Captured], signed_in: Browser, person: str, tmp_path: Path) -> str:
     """The name of somebody who has run ``openbeam login`` and allowed it in their browser."""
     login = cli("login")
     page = signed_in.http.get(_eventually(tmp_path / "opened"))
@@ -80,7 +73,7 @@ def signed_in_account(
 
 # ------------------------------------------------------------------------------------------------ signing in
 def test_login_whoami_logout(
-    cli: Callable[..., subprocess.Popen[str]], service: Any, signed_in_account: str, tmp_path: Path
+    cli: Callable[..., nursery.Captured], service: Any, signed_in_account: str, tmp_path: Path
 ) -> None:
     path = _kept(tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -100,7 +93,7 @@ def test_login_whoami_logout(
 
 
 def test_only_the_answer_to_its_own_question_is_taken(
-    cli: Callable[..., subprocess.Popen[str]], signed_in: Browser, tmp_path: Path
+    cli: Callable[..., nursery.Captured], signed_in: Browser, tmp_path: Path
 ) -> None:
     login = cli("login")
     asked = _eventually(tmp_path / "opened")
@@ -158,7 +151,7 @@ def test_a_code_is_shown_where_there_is_no_browser(
 
 # ------------------------------------------------------------------------------------------------ renewing
 def test_many_programs_renew_one_sign_in(
-    cli: Callable[..., subprocess.Popen[str]], service: Any, signed_in_account: str, tmp_path: Path
+    cli: Callable[..., nursery.Captured], service: Any, signed_in_account: str, tmp_path: Path
 ) -> None:
     path = _kept(tmp_path)
     for _ in range(2):
@@ -213,7 +206,7 @@ def test_what_is_named_goes_before_what_is_kept(
 
 @pytest.mark.usefixtures("signed_in_account")
 def test_signing_in_again_ends_the_sign_in_before(
-    cli: Callable[..., subprocess.Popen[str]], service: Any, signed_in: Browser, tmp_path: Path
+    cli: Callable[..., nursery.Captured], service: Any, signed_in: Browser, tmp_path: Path
 ) -> None:
     before = json.loads(_kept(tmp_path).read_text())
     login = cli("login")
@@ -233,7 +226,7 @@ def test_another_name_of_the_service_is_not_trusted(service: Any, account: dict[
 
 
 def test_one_may_sign_out_everywhere(
-    cli: Callable[..., subprocess.Popen[str]], service: Any, signed_in: Browser, signed_in_account: str, tmp_path: Path
+    cli: Callable[..., nursery.Captured], service: Any, signed_in: Browser, signed_in_account: str, tmp_path: Path
 ) -> None:
     lost = Native(service, signed_in).tokens()
     personal = service.user("bystander")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from oauth_walk import PASSWORD
 from openbeam import Client
 from playwright.sync_api import Page, expect, sync_playwright
+from support import nursery
 from support.browser import ARGUMENTS
 
 pytestmark = pytest.mark.browser
@@ -48,8 +48,7 @@ def _fits(page: Page) -> bool:
 
 
 def test_openbeam_login_through_the_browser(account: dict[str, str], page: Page, person: str, tmp_path: Path) -> None:
-    line = [sys.executable, "-c", "import sys; from openbeam.cli import main; sys.exit(main())", "login"]
-    with subprocess.Popen(line, env=account, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as login:
+    with closing(nursery.start("openbeam", "login", env=account, folder=tmp_path)) as login:
         opened, deadline = tmp_path / "opened", time.monotonic() + 60
         while not opened.exists() and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -23,11 +22,12 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from openbeam.histograms import to_uhi
 from openbeam.models import LeasedTask, Role
+from openbeam_service import queue_server
 from openbeam_service.identity import store, tokens
 from openbeam_service.provision import opened
 from openbeam_service.settings import Settings
+from support.nursery import Forked, serve
 
-_COMMAND = (sys.executable, "-m", "openbeam_service")
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 ANALYSIS = "def analyze(events, params):\n    return {}\n"
@@ -151,7 +151,7 @@ class Machine:
 
     settings: Settings
     environment: dict[str, str]
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes] | Forked] = field(default_factory=dict)
     token: str = ""
 
     @property
@@ -160,11 +160,13 @@ class Machine:
 
     def start(self, *commands: str) -> None:
         for command in commands:
-            log = (self.settings.home.root / "log" / command).open("ab")
-            with log:
-                self.processes[command] = subprocess.Popen(
-                    (*_COMMAND, command), env=self.environment, stdout=log, stderr=subprocess.STDOUT
-                )
+            log = self.settings.home.root / "log" / command
+            if command == "serve":
+                self.processes[command] = serve(self.environment, log)
+                continue
+            with log.open("ab") as sink:
+                line = queue_server.command(self.settings.home)
+                self.processes[command] = subprocess.Popen(line, stdout=sink, stderr=subprocess.STDOUT)
 
     def kill(self, command: str) -> None:
         """End a process as a power cut does."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from openbeam.models import Role
 from openbeam_service.backup.tables import clear
 from openbeam_service.database import make_engine
 from service_kit import ANALYSIS, PLAIN, Machine
+from support import nursery
 from support.postgres import Postgres
 
 FILE = {"uri": "root://eos.example//small.root", "size": 1000, "checksum": "adler32:0000000a"}
@@ -25,8 +25,7 @@ START = Callable[..., Machine]
 
 
 def _command(machine: Machine, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "openbeam_service", *map(str, arguments)]
-    return subprocess.run(line, env=machine.environment, capture_output=True, text=True, check=False, timeout=120)
+    return nursery.run("openbeam-service", *map(str, arguments), env=machine.environment, timeout=120)
 
 
 def _done(machine: Machine, *arguments: str | Path) -> str:
