@@ -86,13 +86,15 @@ def test_the_catalog_has_a_card_for_each_analysis(service: Any) -> None:
 
 def test_first_lessons_come_first_and_benchmarks_last_and_a_topic_can_be_chosen(service: Any) -> None:
     one = service.functions["z_mumu"]
-    tags = {"about a": ["adl-benchmark", "jets"], "about b": ["jets"], "about c": ["jets", "first-lesson"]}
+    tags = {f"about {name}": ["jets", "first-lesson" if name > "c" else "adl-benchmark"] for name in "abcdef"}
     service.functions |= {
         text: one.model_copy(update={"name": text[-1], "title": text, "description": text, "tags": tags[text]})
         for text in tags
     }
-    read, chosen = texts(opened()), texts(opened(topic="jets"))
-    assert sorted(tags, key=read.index) == ["about c", "about b", "about a"]
+    page = opened()
+    read, chosen = texts(page), texts(opened(topic="jets"))
+    assert sorted(tags, key=read.index) == [f"about {name}" for name in "defabc"]
+    assert page.button_group(key="topic").options == ["first-lesson", "jets", "adl-benchmark"]
     assert "Find the Z boson" in read
     assert "Find the Z boson" not in chosen
     assert all(text in chosen for text in tags)

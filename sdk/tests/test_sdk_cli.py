@@ -324,6 +324,18 @@ def test_a_fault_shows_no_traceback_unless_asked_for(tmp_path: Path, debug: str,
         assert done.stderr.count("\n") == 1
 
 
+def test_a_group_alone_is_its_list(openbeam: Any, wire: Any) -> None:
+    token = {"id": "t1", "name": "grid job", "scopes": ["tasks:run"], "created": NOW, "expires": NOW, "last_used": None}
+    sealed = {"id": "c1", "endpoint": "lab", "name": "eos", "destination": "root://e//a", "kind": "token",
+              "created": NOW, "expires": None, "good": True}  # fmt: skip
+    for group, kept in (("tokens", token), ("credentials", sealed)):
+        wire.on(f"GET /{group}", wire.reply([kept]))
+        alone = openbeam(wire.url, group)
+        assert (alone.returncode, alone.stderr) == (0, "")
+        assert kept["name"] in alone.stdout.split("\t")
+        assert alone == openbeam(wire.url, group, "list")
+
+
 def test_help_comes_without_a_command(openbeam: Any, dead_url: str) -> None:
     done = openbeam(dead_url)
     assert done.returncode == 0

@@ -19,7 +19,9 @@ __all__ = ["render"]
 _MOST_TAGS = 5
 _FEWEST_OF_A_TOPIC = 3
 _ORDER = {"first-lesson": 0, "adl-benchmark": 2}
-"""Where an analysis with this tag stands among the others, which are at 1."""
+"""Where this tag, and an analysis with it, stands among the others."""
+_AMONG = 1
+"""Where the others stand."""
 
 
 def render(client: Client) -> None:
@@ -43,12 +45,13 @@ def _topic(found: Iterable[FunctionSummary], known: Mapping[str, Dataset]) -> st
     """Let a topic be chosen among the tags that several analyses have."""
     experiments = {dataset.experiment.casefold() for dataset in known.values()}
     count = Counter(tag for summary in found for tag in summary.tags if tag not in experiments)
-    topics = [tag for tag, times in count.most_common() if times >= _FEWEST_OF_A_TOPIC]
+    several = [tag for tag, times in count.most_common() if times >= _FEWEST_OF_A_TOPIC]
+    topics = sorted(several, key=lambda tag: _ORDER.get(tag, _AMONG))
     return st.pills(words.TOPIC, topics, key="topic", bind="query-params", label_visibility="collapsed")
 
 
 def _place(summary: FunctionSummary) -> tuple[int, str]:
-    return min((_ORDER[tag] for tag in summary.tags if tag in _ORDER), default=1), (summary.title or "").casefold()
+    return min((_ORDER[tag] for tag in summary.tags if tag in _ORDER), default=_AMONG), (summary.title or "").casefold()
 
 
 def _card(summary: FunctionSummary, known: Mapping[str, Dataset]) -> None:

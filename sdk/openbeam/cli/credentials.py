@@ -16,7 +16,13 @@ from openbeam.models import MAX_SECRET, Credential, CredentialKind
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Store what lets your tasks send files to a place of yours.", no_args_is_help=True)
+app = typer.Typer(help="Store what lets your tasks send files to a place of yours.", invoke_without_command=True)
+
+
+@app.callback()
+def _list(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_credentials()
 
 
 @app.command("list")

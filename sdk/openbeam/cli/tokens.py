@@ -12,7 +12,15 @@ from openbeam.client import Client
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, make and revoke personal tokens, for programs that cannot sign in.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, make and revoke personal tokens, for programs that cannot sign in.", invoke_without_command=True
+)
+
+
+@app.callback()
+def _list(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_tokens()
 
 
 @app.command("list")
