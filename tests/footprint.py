@@ -1,7 +1,7 @@
 """``make footprint``: times and memory of a started stack, each figure measured now.
 
 Prints the time from ``launch/up`` to the first histogram, medians of ten warm ``z_mumu`` runs with ten parameters, the
-proportional set size (PSS) of every process of the idle stack, and what 500 runs add to it once 250 have warmed it up
+proportional set size (PSS) of every process of the idle stack, and what 500 runs add to it once 1,000 have warmed it up
 (caches of statements and of database pages, which have a bound, fill over the first ones). Linux only: PSS is from
 ``/proc``, and shares with other copies of the same programs, so measure with no other stack running.
 """
@@ -126,7 +126,7 @@ def measure(stack: Stack, warm_up: int, runs: int) -> None:
 def main() -> None:
     """Measure and print."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--warm-up", type=int, default=250, help="runs before the first of the two looks")
+    asked.add_argument("--warm-up", type=int, default=1000, help="runs before the first of the two looks")
     asked.add_argument("--runs", type=int, default=500, help="runs between the two looks at memory")
     options = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="openbeam-footprint-") as home:
