@@ -18,9 +18,13 @@ _SHARED: Final = {
     "service/tests/machinery/": "machinery",
     "service/tests/matrix/": "matrix",
     "service/tests/": "service",
+    "endpoint/tests/test_endpoint_engine.py": "lab",
+    "endpoint/tests/test_endpoint_engine_limits.py": "lab",
+    "endpoint/tests/test_endpoint_engine_walls.py": "lab",
+    "endpoint/tests/test_endpoint_outputs.py": "lab",
 }
-"""Folders whose tests share a service for each database."""
-_DATABASES: Final = ("[sqlite", "[postgresql")
+"""Tests that share a service for each database, or an engine for each isolation."""
+_KINDS: Final = ("[sqlite", "[postgresql", "[bubblewrap", "[none")
 _ALONE: Final = {"service/tests/machinery/test_service_protocol.py", "service/tests/machinery/test_service_backup.py"}
 _LONGEST: Final = (
     "stack",
@@ -50,8 +54,8 @@ class _Together(LoadScopeScheduling):
         shared = next((name for folder, name in _SHARED.items() if path.startswith(folder)), "")
         if shared == "matrix":
             return shared
-        database = next((mark for mark in _DATABASES if mark in nodeid), "")
-        return f"{shared}{database}" if shared and database and path not in _ALONE else path
+        kind = next((mark for mark in _KINDS if mark in nodeid), "")
+        return f"{shared}{kind}" if shared and kind and path not in _ALONE else path
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         if first := next((unit for unit in _LONGEST if unit in self.workqueue), None):
@@ -61,11 +65,14 @@ class _Together(LoadScopeScheduling):
 
 # Thousands of tests and hundreds of modules stay until the end: no garbage collection has to look at them.
 gc.disable()
+_GARBAGE: Final = 20_000
+"""Objects that may wait: a process of the tests has memory enough."""
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector work again, on what the tests themselves make."""
+    """Let the collector work again, now and then, on what the tests themselves make."""
     gc.freeze()
+    gc.set_threshold(_GARBAGE)
     gc.enable()
 
 

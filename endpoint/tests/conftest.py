@@ -53,7 +53,7 @@ def operator(site: Site) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(scope="module", params=ISOLATIONS, ids=str)
+@pytest.fixture(scope="session", params=ISOLATIONS, ids=str)
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Return a running engine, in every isolation that works here."""
     if request.param is Isolation.docker:
@@ -65,7 +65,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENBEAM_TEST_SECRET", SECRET)
         lab.engine.start()
-        yield lab
+    yield lab
     lab.engine.close()
 
 
