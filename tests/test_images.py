@@ -65,14 +65,14 @@ MANAGED = {"label": "openbeam.host"}
 
 def managed(engine: docker.DockerClient) -> list[Any]:
     """Return the containers that the host agent has made."""
-    return list(engine.containers.list(all=True, filters=MANAGED))
+    return list(engine.containers.list(all=True, ignore_removed=True, filters=MANAGED))
 
 
 def parts(engine: docker.DockerClient, site: ComposeSite) -> tuple[list[Any], list[Any], list[Any]]:
     """Return the site's containers, volumes and networks."""
     mine = {"label": f"com.docker.compose.project={site.name}"}
     return (
-        engine.containers.list(all=True, filters=mine),
+        engine.containers.list(all=True, ignore_removed=True, filters=mine),
         engine.volumes.list(filters=mine),
         engine.networks.list(filters=mine),
     )

@@ -276,7 +276,7 @@ def test_when_the_agent_is_killed_its_container_goes(doomed: Any, folders: Path)
     agent, _ = doomed(Isolation.docker)
 
     def containers() -> list[Any]:
-        return from_env().containers.list(all=True, filters={"label": f"{docker.LABEL}=doomed"})
+        return from_env().containers.list(all=True, ignore_removed=True, filters={"label": f"{docker.LABEL}=doomed"})
 
     assert len(containers()) == 1
     agent.kill()

@@ -101,7 +101,7 @@ class Rack:
 
     def containers(self, **labels: str) -> list[Container]:
         wanted = [f"openbeam.host={self.host_id}", *(f"openbeam.{name}={value}" for name, value in labels.items())]
-        return list(self.engine.containers.list(all=True, filters={"label": wanted}))
+        return list(self.engine.containers.list(all=True, ignore_removed=True, filters={"label": wanted}))
 
     def log(self) -> str:
         return (self.site.home / "log" / "host").read_text()

@@ -86,6 +86,6 @@ def _wait(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 def _remove_containers(host: str) -> None:
     with closing(docker.DockerClient(base_url=host)) as client:
-        for container in client.containers.list(all=True):
+        for container in client.containers.list(all=True, ignore_removed=True):
             with suppress(DockerException):
                 container.remove(force=True, v=True)
