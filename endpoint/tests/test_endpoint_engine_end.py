@@ -125,6 +125,9 @@ def test_an_idle_process_that_is_killed_takes_an_engine_without_sandbox_along(
     processes = family()
     part(name).kill()
     assert_gone(processes)
+    end = time.monotonic() + 5
+    while engine.healthy and time.monotonic() < end:
+        time.sleep(0.02)
     assert not engine.healthy
 
 
