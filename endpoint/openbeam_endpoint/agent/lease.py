@@ -60,6 +60,8 @@ class Leasing:
         self._wait = _WAIT
         for task in reply.tasks:
             self._dispatcher.take(task)
+        # Their jobs come before the next request.
+        await asyncio.sleep(0)
 
     async def _renew(self) -> None:
         refs = [held.ref() for held in self._leases.all()]

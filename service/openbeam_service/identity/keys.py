@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _CURVE: Final = "P-256"
 _PRIVATE_PARTS: Final = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 _LEEWAY: Final = 5
 """Seconds by which the clocks of two copies of the service may differ."""
+_REMEMBERED: Final = 1_024
+"""Tokens whose signature was good. All else about them is looked at each time."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class _Ring:
     """When the first of the retired keys has had its time."""
     signing: KeySet
     known: KeySet
+    decode: Callable[[str], jwt.Token]
+    """Checks a token's signature, which is most of the work of a short request: once a token, and again with new keys.
+    """
 
 
 class IssuerKeys:
@@ -81,7 +87,8 @@ class IssuerKeys:
         older = retired_keys(retired)
         known: list[Key] = [key, *(ECKey.import_key(one["key"]) for one in older if one["key"]["kid"] != key.kid)]
         until = min((one["until"] for one in older), default=math.inf)
-        return _Ring(stamp, until, KeySet([key]), KeySet(known))
+        decode = lru_cache(_REMEMBERED)(partial(jwt.decode, key=KeySet(known), algorithms=[ALGORITHM]))
+        return _Ring(stamp, until, KeySet([key]), KeySet(known), decode)
 
     def _current(self) -> _Ring:
         if self._stamp() != self._ring.stamp or time.time() >= self._ring.until:
@@ -123,7 +130,7 @@ class IssuerKeys:
 
         """
         try:
-            decoded = jwt.decode(token, self.known, algorithms=[ALGORITHM])
+            decoded = self._current().decode(token)
             self._registry.validate(decoded.claims)
         except ExpiredTokenError as error:
             raise NotSignedIn("Your sign-in has expired. Sign in again.", reason="invalid_token") from error

@@ -1,13 +1,14 @@
 """Results as they come: the ends of tasks, pushed to who follows their groups.
 
 Whoever ends tasks tells the notifier their ids. One reader asks the database which groups they are of, and hands each
-follower the ids that concern it; a follower reads its results when it is ready for them, so one that is slow holds ids
+follower the ends that concern it; a follower reads its results when it is ready for them, so one that is slow holds ids
 and no results. The id of an event is when its last task ended: a reconnection goes on a little before that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,8 @@ _AT_ONCE: Final = 500
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _End = tuple[datetime, str, int]
 """When a task ended, its id, and how long its result is."""
+_END: Final = (TaskRow.ended, TaskRow.id, func.coalesce(func.length(TaskRow.value), 0))
+_ENDED: Final = (TaskRow.state.in_(FINAL_TASK_STATES), TaskRow.ended.is_not(None))
 _log = structlog.get_logger("openbeam.push")
 
 
@@ -75,24 +78,24 @@ class Push:
             except SQLAlchemyError:
                 _log.exception("ends of tasks could not be handed out; their followers will look for themselves")
                 continue
-            for group, ids in concerned.items():
+            for group, ends in concerned.items():
                 for follower in self._followers.get(group, ()):
-                    follower.add(ids)
+                    follower.add(ends)
 
     async def follow(self, caller: Principal, groups: Sequence[str], last_id: str) -> AsyncIterator[bytes]:
         """Yield events with tasks of these groups: those that have ended since ``last_id``, then others as they end."""
         end = asyncio.get_running_loop().time() + LONGEST_SECONDS
-        mine = (visible_tasks(caller), TaskRow.group_id.in_(groups), TaskRow.state.in_(FINAL_TASK_STATES))
+        mine = (visible_tasks(caller), TaskRow.group_id.in_(groups))
         # A moment to come is of a clock that was set back since: nothing ends after it for as long as that was.
         reader = _Reader(self._sessions, mine, min(_moment(last_id), datetime.now(UTC)))
         with self._following(groups) as follower:
             async for frame in reader.missed():
                 yield frame
             while not self._closed and asyncio.get_running_loop().time() < end:
-                ids = await follower.take(HEARTBEAT_SECONDS)
-                if ids is None:
+                ends = await follower.take(HEARTBEAT_SECONDS)
+                if ends is None:
                     yield KEEPALIVE_COMMENT
-                async for frame in reader.missed() if ids is None else reader.read(ids):
+                async for frame in reader.missed() if ends is None else reader.read(ends):
                     yield frame
 
     @contextmanager
@@ -113,37 +116,38 @@ class Push:
             self._told.update(keys)
             self._news.set()
 
-    def _concerned(self, told: Iterable[str], groups: Sequence[str]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+    def _concerned(self, told: Iterable[str], groups: Sequence[str]) -> dict[str, list[_End]]:
+        followed, found = set(groups), defaultdict[str, list[_End]](list)
         with self._sessions() as db:
             for some in _some(list(told)):
-                query = select(TaskRow.group_id, TaskRow.id).where(TaskRow.id.in_(some), TaskRow.group_id.is_not(None))
-                for group, task_id in db.execute(query):
-                    found.setdefault(group or "", []).append(task_id)
-        return {group: ids for group, ids in found.items() if group in set(groups)}
+                query = select(TaskRow.group_id, *_END).where(*_ENDED, TaskRow.id.in_(some))
+                for group, *end in db.execute(query):
+                    if group in followed:
+                        found[group].append(tuple(end))
+        return found
 
 
 class _Follower:
-    """The ids that one stream has still to send."""
+    """The ends that one stream has still to send."""
 
     def __init__(self) -> None:
         self.news = asyncio.Event()
-        self._ids: set[str] | None = set()
+        self._ends: set[_End] | None = set()
 
-    def add(self, ids: Iterable[str]) -> None:
-        if self._ids is not None:
-            self._ids.update(ids)
-            if len(self._ids) > MAX_BEHIND:
-                self._ids = None
+    def add(self, ends: Iterable[_End]) -> None:
+        if self._ends is not None:
+            self._ends.update(ends)
+            if len(self._ends) > MAX_BEHIND:
+                self._ends = None
         self.news.set()
 
-    async def take(self, seconds: float) -> set[str] | None:
-        """Return ids as soon as there are some; None after a silence, or when there were too many to hold."""
+    async def take(self, seconds: float) -> set[_End] | None:
+        """Return ends as soon as there are some; None after a silence, or when there were too many to hold."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.news.wait(), seconds)
         self.news.clear()
-        ids, self._ids = self._ids, set()
-        return ids or None
+        ends, self._ends = self._ends, set()
+        return ends or None
 
 
 class _Reader:
@@ -163,31 +167,18 @@ class _Reader:
             async for frame in self._frames(ends):
                 yield frame
 
-    async def read(self, ids: Iterable[str]) -> AsyncIterator[bytes]:
-        """Yield these tasks."""
-        for some in _some(list(ids)):
-            ends, frames = await run_in_threadpool(self._few, some)
-            for frame in frames:
-                yield frame
-            async for frame in self._frames(ends):
-                yield frame
+    async def read(self, ends: Iterable[_End]) -> AsyncIterator[bytes]:
+        """Yield these tasks, as far as they may be seen."""
+        async for frame in self._frames(sorted(ends)):
+            yield frame
 
-    async def _frames(self, ends: Sequence[_End]) -> AsyncIterator[bytes]:
+    async def _frames(self, ends: Iterable[_End]) -> AsyncIterator[bytes]:
         for part in _parts([end for end in ends if end[1] not in self._sent]):
             self._since = max(self._since, part[-1][0])
-            yield await run_in_threadpool(self._frame, [task_id for _, task_id, _ in part], self._since)
+            if frame := await run_in_threadpool(self._frame, [task_id for _, task_id, _ in part], self._since):
+                yield frame
             self._sent.update((task_id, ended) for ended, task_id, _ in part)
         self._forget()
-
-    def _few(self, ids: Sequence[str]) -> tuple[list[_End], list[bytes]]:
-        """Return what is left to be sent, and the event when one holds all of it: the common case, in one step."""
-        ends = self._ends(TaskRow.id.in_(ids), limit=len(ids))
-        parts = list(_parts([end for end in ends if end[1] not in self._sent]))
-        if len(parts) != 1:
-            return ends, []
-        self._since = max(self._since, parts[0][-1][0])
-        self._sent.update((task_id, ended) for ended, task_id, _ in parts[0])
-        return [], [self._frame([task_id for _, task_id, _ in parts[0]], self._since)]
 
     def _forget(self) -> None:
         if len(self._sent) > MAX_BEHIND:
@@ -196,25 +187,21 @@ class _Reader:
 
     def _ends_after(self, after: tuple[datetime, str]) -> list[_End]:
         moment, task_id = after
-        same = and_(TaskRow.ended == moment, TaskRow.id > task_id)
-        return self._ends(or_(TaskRow.ended > moment, same), limit=MAX_EVENT_TASKS)
-
-    def _ends(self, which: ColumnElement[bool], limit: int) -> list[_End]:
-        size = func.coalesce(func.length(TaskRow.value), 0)
-        query = select(TaskRow.ended, TaskRow.id, size).where(*self._mine, TaskRow.ended.is_not(None), which)
+        later = or_(TaskRow.ended > moment, and_(TaskRow.ended == moment, TaskRow.id > task_id))
+        query = select(*_END).where(*self._mine, *_ENDED, later)
         with self._sessions() as db:
-            return [
-                (ended, task_id, length)
-                for ended, task_id, length in db.execute(query.order_by(TaskRow.ended, TaskRow.id).limit(limit))
-                if ended
-            ]
+            found = db.execute(query.order_by(TaskRow.ended, TaskRow.id).limit(MAX_EVENT_TASKS))
+            return [tuple(end) for end in found]
 
-    def _frame(self, ids: Sequence[str], since: datetime) -> bytes:
+    def _frame(self, ids: Sequence[str], since: datetime) -> bytes | None:
         rows = select(TaskRow).options(joinedload(TaskRow.function), joinedload(TaskRow.endpoint))
         with self._sessions() as db:
             found = db.scalars(rows.where(*self._mine, TaskRow.id.in_(ids)).order_by(TaskRow.ended, TaskRow.id))
-            ended = TasksEnded(tasks=[store.shown_task(row) for row in found])
-        return format_sse_event(data_str=ended.model_dump_json(), event="tasks", id=since.isoformat())
+            tasks = [store.shown_task(row) for row in found]
+        if not tasks:
+            return None
+        text = TasksEnded(tasks=tasks).model_dump_json()
+        return format_sse_event(data_str=text, event="tasks", id=since.isoformat())
 
 
 def _parts(ends: Sequence[_End]) -> Iterator[list[_End]]:

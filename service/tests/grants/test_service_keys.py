@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 from oauth_walk import PASSWORD, Browser, Native
 from openbeam_service.audit.models import AuditRow
 from openbeam_service.provision import opened
@@ -89,6 +89,19 @@ def test_a_key_that_got_out_is_forgotten_at_once(own: Any, program: Native) -> N
         assert own.whoami(signed_before["access_token"]).status_code == 401
     renewed = program.refresh(tokens["refresh_token"]).json()
     assert own.whoami(renewed["access_token"]).status_code == 200
+
+
+def test_a_token_that_was_good_expires(own: Any, program: Native) -> None:
+    key = ECKey.import_key(json.loads((own.home.keys / "issuer.jwk").read_text()))
+    found = jwt.decode(program.tokens()["access_token"], key, algorithms=["ES256"])
+    # Clocks may differ by five seconds.
+    end = int(time.time()) - 3
+    token = jwt.encode(found.header, {**found.claims, "exp": end}, key)
+    assert own.whoami(token).status_code == 200
+    time.sleep(max(0, end + 6.5 - time.time()))
+    refused = own.whoami(token)
+    assert refused.status_code == 401
+    assert "expired" in refused.json()["error"]["message"]
 
 
 def test_a_new_password_ends_all_sign_ins(own: Any, program: Native, hashed: str) -> None:
