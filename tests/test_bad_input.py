@@ -6,7 +6,8 @@ import pytest
 from openbeam import Client, errors
 from openbeam.models import DataFile, DatasetSpec, FunctionKind, FunctionSpec
 from openbeam.states import RunState
-from support.stack import Stack, free_port
+from support.ports import free_port
+from support.stack import Stack
 
 RAISES = """\
 from hist import Hist

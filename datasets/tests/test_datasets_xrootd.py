@@ -20,6 +20,7 @@ from openbeam.errors import ChecksumMismatch, DataUnavailable
 from openbeam.models import DataFile
 from openbeam_datasets.files import FileCache
 from openbeam_datasets.record import load_record
+from support.ports import free_port
 
 pytestmark = pytest.mark.system
 
@@ -96,9 +97,7 @@ def server(shown: Path, zmumu: Path) -> Iterator[Server]:
         pytest.skip("XROOTD IS NOT HERE: reading over root:// is not tested; on Debian: apt-get install xrootd-server")
     for top in ("ns", "ns/site"):
         shutil.copy(zmumu, shown / top / PATH)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (shown / "config").write_text(CONFIG.format(home=shown, port=port))
     if os.getuid() == 0:
         shutil.chown(shown / "adm", "nobody")

@@ -17,8 +17,9 @@ from openbeam.models import Isolation
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from endpoint_kit import BIN, Site, free_port
+from endpoint_kit import BIN, Site
 from endpoint_lab import ISOLATIONS, SECRET, WORKS, Lab
+from support.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from endpoint_kit import Agent, Site, free_port, until
+from endpoint_kit import Agent, Site, until
 from openbeam import Client
 from openbeam.errors import FunctionRaised, RunFailed
 from openbeam.models import DataFile, DatasetSpec, EndpointSpec, FunctionKind, FunctionSpec, Layout
@@ -18,6 +18,7 @@ from openbeam_datasets.record import load_record
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.identity import make_key, public_jwk
 from openbeam_endpoint.packages import environment_digest
+from support.ports import free_port
 
 
 def add(numbers: list[int]) -> int:

@@ -11,10 +11,11 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from endpoint_kit import BIN, Site, free_port, until
+from endpoint_kit import BIN, Site, until
 from openbeam import Client
 from openbeam_endpoint.diary import Diary
 from openbeam_endpoint.folder import Folder
+from support.ports import free_port
 
 
 def command(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -25,6 +25,7 @@ from openbeam_endpoint import config as settings
 from openbeam_endpoint.folder import Folder
 from openbeam_endpoint.stageout import xrootd
 from openbeam_endpoint.stageout.intake import Received
+from support.ports import free_port
 
 pytestmark = pytest.mark.system
 
@@ -114,9 +115,7 @@ def _start(home: Path, *, sums: bool) -> Server:
         (home / name).mkdir(parents=True)
     keytabs = _keytab(home)
     (home / "authdb").write_text("".join(f"u {person} /eos/user/{person} a\n" for person in PEOPLE))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     more = "xrootd.chksum max 2 adler32" if sums else ""
     (home / "config").write_text(CONFIG.format(home=home, port=port, more=more))
     home.chmod(0o755)

@@ -18,7 +18,8 @@ from openbeam_portal.figure.press import press
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from portal_service import StandIn, free_port, serving, stand_in
+from portal_service import StandIn, serving, stand_in
+from support.ports import free_port
 
 COOKIE_SECRET = "c" * 48
 

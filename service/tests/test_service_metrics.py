@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from joserfc.jwk import ECKey
 from openbeam.models import Role
 from prometheus_client.parser import text_string_to_metric_families
+from support.ports import free_port
 
 
 def _numbers(service: Any, **headers: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -90,9 +90,7 @@ def test_a_token_opens_them_and_nothing_else_does(start_service: Callable[..., A
 
 
 def test_behind_a_proxy_nobody_is_here(start_service: Callable[..., Any]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     service = start_service(OPENBEAM_URL=f"http://127.0.0.1:{port}", OPENBEAM_BIND=f"127.0.0.1:{port}")
     assert service.anyone.get("/metrics").status_code == 404
 

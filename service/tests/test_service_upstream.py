@@ -16,7 +16,8 @@ from openbeam_service.identity import passwords, store
 from openbeam_service.identity.models import IdentityRow
 from openbeam_service.provision import opened
 from sqlalchemy import select
-from support.provider import SECRET, Canaille, free_port, person, running_canaille, walk
+from support.ports import free_port
+from support.provider import SECRET, Canaille, person, running_canaille, walk
 
 PASSWORD = "four words are enough"
 PEOPLE = [

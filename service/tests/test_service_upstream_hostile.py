@@ -17,7 +17,7 @@ from openbeam_service.cli import main
 from openbeam_service.identity.models import IdentityRow
 from openbeam_service.provision import opened
 from sqlalchemy import delete
-from support.provider import free_port
+from support.ports import free_port
 from support.rogue import CLIENT, SECRET, Rogue, running_rogue
 
 

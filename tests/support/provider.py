@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,15 +18,10 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
+from support.ports import free_port
+
 PASSWORD = "correct horse battery"
 SECRET = "a secret of two programs"
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

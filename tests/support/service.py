@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,8 +20,9 @@ from openbeam_service.provision import initialise, opened
 from openbeam_service.settings import Settings
 
 from support.nursery import Forked, serve
+from support.ports import free_port
 
-__all__ = ["Service", "running_service"]
+__all__ = ["Service", "running_service", "wait_until_well"]
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,6 @@ def _client(url: str, **headers: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers=headers, timeout=40, verify=False)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def _ending(process: subprocess.Popen[bytes] | Forked, what: str) -> Iterator[None]:
     """End a process after the block."""
@@ -93,7 +87,8 @@ def _ending(process: subprocess.Popen[bytes] | Forked, what: str) -> Iterator[No
             pytest.fail(f"the {what} had to be killed")
 
 
-def _wait_until_well(url: str, log: Path) -> None:
+def wait_until_well(url: str, log: Path) -> None:
+    """Return once a service answers; what it logs says why it does not."""
     deadline = time.monotonic() + 60
     with _client(url) as client:
         while time.monotonic() < deadline:
@@ -101,7 +96,7 @@ def _wait_until_well(url: str, log: Path) -> None:
                 if client.get("/api/v1/health").status_code == 200:
                     return
             time.sleep(0.05)
-    pytest.fail(f"the service did not come up:\n{log.read_text()}")
+    pytest.fail(f"the service did not come up:\n{log.read_text()[-4000:]}")
 
 
 @contextmanager
@@ -109,7 +104,7 @@ def running_service(root: Path, **settings: str) -> Iterator[Service]:
     """Start a service in this data directory, with these environment variables."""
     wanted = {
         "OPENBEAM_HOME": str(root),
-        "OPENBEAM_URL": f"http://127.0.0.1:{_free_port()}",
+        "OPENBEAM_URL": f"http://127.0.0.1:{free_port()}",
         "OPENBEAM_PORTAL_URL": "http://127.0.0.1:8601",
         **settings,
     }
@@ -128,7 +123,7 @@ def running_service(root: Path, **settings: str) -> Iterator[Service]:
         stack.enter_context(_ending(queue, "queue's server"))
         server = serve(others | wanted, log)
         stack.enter_context(_ending(server, "service"))
-        _wait_until_well(known.url, log)
+        wait_until_well(known.url, log)
         token = (known.home.tokens / "operator").read_text().strip()
         operator = stack.enter_context(_client(known.url, Authorization=f"Bearer {token}"))
         yield Service(known, token, operator, stack.enter_context(_client(known.url)), server, queue)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from openbeam import Client
 
 from support import images
-from support.stack import REPOSITORY, Person, free_port
+from support.ports import free_port
+from support.stack import REPOSITORY, Person
 
 _FILES = (REPOSITORY / "compose.yaml", REPOSITORY / "tests" / "compose.test.yaml")
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.ports import free_port
+
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
 _CORES = 4
 _CONF = """
@@ -54,12 +56,6 @@ PartitionName=debug Nodes=vm Default=YES MaxTime=60 State=UP OverSubscribe=NO
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Slurm:
     """A controller and a node in one folder. ``environment`` is what its programs need to find it."""
@@ -73,7 +69,7 @@ class Slurm:
 
     def start(self) -> None:
         host = socket.gethostname().split(".", maxsplit=1)[0]
-        ports = {"controller": _free_port(), "node": _free_port()}
+        ports = {"controller": free_port(), "node": free_port()}
         conf = _CONF.format(folder=self.folder, host=host, cores=_CORES, **ports)
         (self.folder / "slurm.conf").write_text(conf)
         for name in ("state", "spool"):

@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -21,15 +20,10 @@ import httpx
 import psutil
 from openbeam import Client
 
+from support.ports import free_port
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = {"valkey-server", "openbeam-service", "openbeam-endpoint", "openbeam-portal"}
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(process: psutil.Process) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import uuid
@@ -22,6 +21,7 @@ from openbeam_service.settings import Settings
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
+from support.ports import free_port
 
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,12 +29,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from service_analyses import publish, publish_datasets
 from service_bench import Bench, make_bench
 from service_kit import ANALYSIS, Agent, Machine
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +50,7 @@ def start_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 def _prepared(root: Path, settings: dict[str, str]) -> Machine:
     wanted = {
         "OPENBEAM_HOME": str(root),
-        "OPENBEAM_URL": f"http://127.0.0.1:{_free_port()}",
+        "OPENBEAM_URL": f"http://127.0.0.1:{free_port()}",
         "OPENBEAM_LEASE_SECONDS": "1",
         "OPENBEAM_SWEEP_SECONDS": "0.2",
         **settings,

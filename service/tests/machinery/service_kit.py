@@ -17,7 +17,6 @@ from typing import Any
 
 import hist
 import httpx
-import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from openbeam.histograms import to_uhi
@@ -27,6 +26,7 @@ from openbeam_service.identity import store, tokens
 from openbeam_service.provision import opened
 from openbeam_service.settings import Settings
 from support.nursery import Forked, serve
+from support.service import wait_until_well
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -186,18 +186,7 @@ class Machine:
         return time.monotonic() - started
 
     def wait_until_well(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/api/v1/health").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        pytest.fail(f"the service did not come up:\n{self.log()}")
-
-    def log(self) -> str:
-        return (self.settings.home.root / "log" / "serve").read_text()[-4000:]
+        wait_until_well(self.url, self.settings.home.root / "log" / "serve")
 
     def client(self, token: str) -> httpx.Client:
         return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=40)
