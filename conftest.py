@@ -28,15 +28,28 @@ _KINDS: Final = ("[sqlite", "[postgresql", "[bubblewrap", "[none")
 _ALONE: Final = {"service/tests/machinery/test_service_protocol.py", "service/tests/machinery/test_service_backup.py"}
 _LONGEST: Final = (
     "stack",
-    "endpoint/tests/test_endpoint_commands.py",
     "matrix",
-    "machinery[sqlite",
     "machinery[postgresql",
-    *sorted(_ALONE),
+    "service[sqlite",
+    "service/tests/machinery/test_service_protocol.py",
+    "endpoint/tests/test_endpoint_commands.py",
+    "service[postgresql",
+    "machinery[sqlite",
+    "endpoint/tests/test_endpoint_engine_end.py",
+    "endpoint/tests/test_endpoint_lists.py",
+    "endpoint/tests/test_endpoint_recovery.py",
     "endpoint/tests/test_endpoint_agent_service.py",
+    "functions_catalog/tests/test_catalog_results.py",
+    "portal/tests/test_portal_browser.py",
     "tests/test_up.py",
+    "sdk/tests/test_sdk_fit_toys.py",
+    "portal/tests/test_portal_pages.py",
+    "endpoint/tests/test_endpoint_hostile.py",
+    "lab[none",
+    "lab[bubblewrap",
+    "endpoint/tests/test_endpoint_seats.py",
 )
-"""What takes minutes is begun first, so that nobody waits for it in the end."""
+"""What takes longest is begun first, so that nobody waits for it in the end."""
 
 
 class _Together(LoadScopeScheduling):

@@ -62,12 +62,13 @@ def test_a_running_run_is_resumed_without_a_gap(operator: httpx.Client, agent: A
     run = submit(operator, analysis)
     path = f"/runs/{run['id']}/events"
     held = chunks(agent, 4)
-    watcher = watch(operator, path)
-    last_id, _, _ = next(watcher)
-    watcher.close()
-    for task in held[:3]:
+    present = watch(operator, path)
+    last_id, _, _ = next(present)
+    for number, task in enumerate(held[:3], 1):
         assert agent.give(task, chunk_result(size(task)))
-        time.sleep(0.2)
+        # Only then the next one: else one update may tell of both.
+        assert any(data["run"]["account"]["events_processed"] == 10_000 * number for _, _, data in present)
+    present.close()
     again = watch(operator, path, **{"Last-Event-ID": last_id})
     sums = []
     while not sums or sums[-1] < 30_000:
