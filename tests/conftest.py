@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from openbeam import Client
-from playwright.sync_api import Page, sync_playwright
-from support.browser import ARGUMENTS
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from support.browser import ARGUMENTS, new_context, sign_in
 from support.stack import REPOSITORY, Stack
 
 
@@ -59,17 +59,32 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    """Return a page of a browser of its own."""
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Return a browser of these tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 1000})
-            page.set_default_timeout(30_000)
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Return a page of somebody whom nobody knows."""
+    with new_context(browser) as context:
+        yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def student(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
+    """Return where a student is signed in."""
+    with new_context(browser) as context:
+        page = context.new_page()
+        sign_in(page, stack)
+        page.close()
+        yield context
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

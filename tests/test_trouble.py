@@ -7,8 +7,7 @@ from openbeam import Client, errors
 from openbeam.models import FunctionKind, FunctionSpec
 from openbeam.states import RunState
 from openbeam_portal.words import en as words
-from playwright.sync_api import Page, expect
-from support.browser import sign_in
+from playwright.sync_api import BrowserContext, expect
 from support.stack import Stack
 
 ANALYSIS = """\
@@ -43,8 +42,8 @@ def bounded(operator: Client) -> str:
 
 
 @pytest.mark.browser
-def test_a_parameter_out_of_range_is_named_on_the_form(stack: Stack, page: Page, bounded: str) -> None:
-    sign_in(page, stack)
+def test_a_parameter_out_of_range_is_named_on_the_form(stack: Stack, student: BrowserContext, bounded: str) -> None:
+    page = student.new_page()
     page.goto(f"{stack.portal_url}/analysis?function={bounded}")
     slider = page.get_by_role("slider", name="Share of energy")
     slider.focus()
@@ -63,8 +62,10 @@ def test_a_parameter_out_of_range_is_named_on_the_form(stack: Stack, page: Page,
 
 
 @pytest.mark.browser
-def test_without_its_service_the_portal_says_so_and_recovers(stack: Stack, page: Page) -> None:
-    sign_in(page, stack)
+def test_without_its_service_the_portal_says_so_and_recovers(stack: Stack, student: BrowserContext) -> None:
+    page = student.new_page()
+    page.goto(stack.portal_url)
+    expect(page.get_by_role("heading", name=words.CATALOG_TITLE)).to_be_visible()
     with stack.without_service():
         page.get_by_role("link", name=words.MY_RUNS).click()
         expect(page.get_by_text(words.SERVICE_AWAY)).to_be_visible()

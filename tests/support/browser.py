@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.stack import Stack
 
@@ -17,6 +19,17 @@ ARGUMENTS: Final = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+@contextmanager
+def new_context(browser: Browser) -> Iterator[BrowserContext]:
+    """Return what a browser knows of one person: nothing yet."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(30_000)
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 def sign_in(page: Page, stack: Stack, role: str = "student") -> None:

@@ -1,7 +1,7 @@
 """Our commands as forks of one process that has everything imported: alone, each takes up to two seconds of CPU time.
 
 What runs is the installed script, with the environment that a test gives. ``tests/test_up.py``, and all that runs
-against the started stack, starts the programs themselves.
+against the started stack, starts the programs themselves; only people are made by a fork there.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ import httpx
 import psutil
 from openbeam import Client
 
+from support import nursery
 from support.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -214,11 +215,10 @@ class Stack:
     def person(self, role: str) -> Person:
         """Make a user with a password and a personal token, by the administrator's command line."""
         name, password = f"{role}-{secrets.token_hex(3)}", secrets.token_urlsafe(12)
-        made = self.run_tool(
-            "openbeam-service", "user", "add", name, "--role", role, "--password-stdin", stdin=password
-        )
+        add = ("openbeam-service", "user", "add", name, "--role", role, "--password-stdin")
+        made = nursery.run(*add, env=self.environment, typed=password)
         assert made.returncode == 0, made.stderr
-        token = self.run_tool("openbeam-service", "token", name)
+        token = nursery.run("openbeam-service", "token", name, env=self.environment)
         assert token.returncode == 0, token.stderr
         return Person(name, password, token.stdout.strip())
 

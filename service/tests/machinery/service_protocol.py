@@ -42,7 +42,7 @@ from openbeam_service.tasks.queue import TaskQueue
 from redis import ConnectionError as QueueAway
 from service_bench import STATUS
 from service_kit import ANALYSIS
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 
 EVENTS = (100, 200, 300)
 """Of the files of the dataset. Each is one chunk, and no two sums of chunks are alike."""
@@ -177,10 +177,11 @@ class Site:
         with self.sessions() as db:
             return self.backend.gatherer.histograms(db, run_id)
 
-    def tasks(self) -> Sequence[TaskRow]:
-        """Return all chunks."""
+    def tasks(self) -> Sequence[Row[Any]]:
+        """Return how all chunks stand."""
+        columns = (TaskRow.id, TaskRow.state, TaskRow.lease_id, TaskRow.result_id, TaskRow.cached)
         with self.sessions() as db:
-            return db.scalars(select(TaskRow)).all()
+            return db.execute(select(*columns)).all()
 
     def results(self) -> list[str]:
         """Return the ids of all chunks' results, in order."""
