@@ -18,7 +18,7 @@ from typing import BinaryIO
 import fsspec
 import httpx
 from openbeam.errors import DataUnavailable, OpenbeamError, ServiceTrouble
-from openbeam.places import trusts_environment
+from openbeam.places import trust
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from openbeam_datasets.landing import Landing
@@ -204,7 +204,8 @@ def _http(place: HttpPlace, start: int) -> Iterator[_Stream]:
 def _client(place: HttpPlace) -> httpx.Client:
     # A token goes to the service alone, wherever that may point.
     # A school's proxy leads to the world, not to this machine.
-    return httpx.Client(timeout=_TIMEOUT, follow_redirects=place.token is None, trust_env=trusts_environment(place.url))
+    onward = place.token is None
+    return httpx.Client(timeout=_TIMEOUT, follow_redirects=onward, **trust(place.url, onward=onward))
 
 
 def _token(token: Callable[[], str]) -> str:

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from openbeam.errors import InvalidInput, NotSignedIn, ServiceFault, ServiceUnavailable
 from openbeam.models import Model
-from openbeam.places import trusts_environment
+from openbeam.places import trust
 from pydantic import BaseModel, ValidationError
 
 __all__ = ["Identity", "Tokens", "load_key", "make_key", "public_jwk"]
@@ -168,7 +168,7 @@ class Tokens:
         self._good_until = asked + max(token.expires_in - _LEEWAY, token.expires_in / 2)
 
     def _answer(self) -> httpx.Response:
-        with httpx.Client(base_url=self._url, timeout=_SECONDS, trust_env=trusts_environment(self._url)) as http:
+        with httpx.Client(base_url=self._url, timeout=_SECONDS, **trust(self._url)) as http:
             found = http.get("/.well-known/openid-configuration")
             about = _read(found, _About)
             form = {

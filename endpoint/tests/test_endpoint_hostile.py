@@ -164,6 +164,33 @@ ATTACKS = {
         value=True,
         walled=True,
     ),
+    "orders to who forks the workers": Attack(
+        """    alone()
+    import pickle
+    from multiprocessing.reduction import sendfds
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    class Order:
+        def __reduce__(self):
+            return (open, ('/tmp/obeyed', 'w'))
+    places = {line.split()[7] for line in open('/proc/net/unix') if '/listener-' in line}
+    for place in places:
+        for order in (b'', os.urandom(9999), pickle.dumps(Order())):
+            ours, theirs = os.pipe(), os.pipe()
+            os.write(ours[1], order)
+            try:
+                with socket.socket(socket.AF_UNIX) as line:
+                    line.connect(place)
+                    if b'obeyed' in order:
+                        sendfds(line, [ours[0], theirs[1], theirs[0], ours[1]])
+                    else:
+                        line.sendall(order)
+            except OSError:
+                pass
+    time.sleep(0.5)
+    return len(places) > 0, os.path.exists('/tmp/obeyed')""",
+        value=[True, False],
+        walled=True,
+    ),
 }
 
 

@@ -56,6 +56,14 @@ def context(chromium: Browser, portal: Any) -> Iterator[BrowserContext]:
     assert not troubles
 
 
+@pytest.fixture(autouse=True)
+def _pages_end(context: BrowserContext) -> Iterator[None]:
+    """Close what a test has opened: a page draws, and asks, for as long as it is there."""
+    yield
+    for page in context.pages:
+        page.close()
+
+
 def is_outside(url: str) -> bool:
     """Whether an address is on another machine."""
     return not url.startswith(("http://127.0.0.1:", "blob:", "data:"))
@@ -149,7 +157,6 @@ def test_a_figure_of_simulated_events_says_so_while_it_fills(context: BrowserCon
         portal.service.simulated = portal.service.held = False
     expect(figure).to_have_attribute("data-state", "complete", timeout=TEN_SECONDS)
     expect(figure.get_by_text("Simulated", exact=True)).to_be_visible()
-    page.close()
 
 
 def test_a_figure_whose_ticket_ran_out_gets_a_new_one(

@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from openbeam.errors import InvalidInput, ServiceFault, ServiceUnavailable, TooMany
-from openbeam.places import trusts_environment
+from openbeam.places import trust
 
 __all__ = ["CLIENT_ID", "DeviceCodes", "Issuer", "Proof", "Refusal", "Tokens"]
 
@@ -149,7 +149,7 @@ class Issuer:
 
     def _request(self, method: str, address: str, fields: dict[str, str] | None = None) -> dict[str, Any]:
         try:
-            with httpx.Client(timeout=_TIMEOUT, trust_env=trusts_environment(self.url)) as http:
+            with httpx.Client(timeout=_TIMEOUT, **trust(self.url)) as http:
                 response = http.request(method, address, data=fields, headers={"Accept": "application/json"})
             data = response.json()
         except httpx.HTTPError as error:

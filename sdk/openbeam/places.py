@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
+from functools import cache
+from typing import TypedDict
 
 import httpx
 
 from openbeam.errors import InvalidInput
 from openbeam.home import DEFAULT_URL
 
-__all__ = ["is_loopback", "service_url", "trusts_environment"]
+__all__ = ["Trust", "is_loopback", "service_url", "trust", "trusts_environment"]
 
 
 def service_url(url: str | None = None) -> str:
@@ -35,6 +38,27 @@ def service_url(url: str | None = None) -> str:
 def trusts_environment(url: str) -> bool:
     """Tell whether the proxies that the environment names may be used: a school's leads to the world, not to itself."""
     return not is_loopback(httpx.URL(url).host)
+
+
+class Trust(TypedDict):
+    """What an HTTP client trusts."""
+
+    trust_env: bool
+    verify: ssl.SSLContext
+
+
+def trust(url: str, *, onward: bool = False) -> Trust:
+    """Return what a client of a server trusts; with ``onward``, wherever that one may lead."""
+    is_here = httpx.URL(url).scheme == "http" and is_loopback(httpx.URL(url).host)
+    # A server without certificates needs none checked: what is made here would let nobody pass.
+    verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_here and not onward else _certificates()
+    return {"trust_env": trusts_environment(url), "verify": verify}
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # Made once: to read all that a machine trusts takes 20 ms.
+    return httpx.create_ssl_context()
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from openbeam.errors import OpenbeamError, ServiceFault, ServiceUnavailable
 from openbeam.login import Bearer, find_token
 from openbeam.models import MAX_WAIT
 from openbeam.patience import Patience
-from openbeam.places import service_url, trusts_environment
+from openbeam.places import service_url, trust
 from openbeam.session import Session
 
 __all__ = ["LIMITS_PATIENCE", "Transport", "poll"]
@@ -85,7 +85,7 @@ class Transport:
             headers={"User-Agent": f"openbeam/{__version__}", "Accept": "application/json"},
             auth=Bearer(found) if found else None,
             timeout=timeout,
-            trust_env=trusts_environment(self.url),
+            **trust(self.url),
         )
 
     def close(self) -> None:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
 from openbeam.home import Home
 from openbeam.models import Role
+from openbeam.places import trust
 from openbeam_service import queue_server
+from openbeam_service.database.upgrade import upgrade
 from openbeam_service.identity import store, tokens
 from openbeam_service.provision import initialise, opened
 from openbeam_service.settings import Settings
+from sqlalchemy import make_url
 
 from support.nursery import Forked, serve
 from support.ports import free_port
 
-__all__ = ["Service", "running_service", "wait_until_well"]
+__all__ = ["Service", "furnish", "running_service", "wait_until_well"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,7 @@ class Service:
 
 
 def _client(url: str, **headers: str) -> httpx.Client:
-    # There is no TLS here to verify, and reading all root certificates takes longer than a test.
-    return httpx.Client(base_url=url, headers=headers, timeout=40, verify=False)
+    return httpx.Client(base_url=url, headers=headers, timeout=40, **trust(url))
 
 
 @contextmanager
@@ -99,6 +103,23 @@ def wait_until_well(url: str, log: Path) -> None:
     pytest.fail(f"the service did not come up:\n{log.read_text()[-4000:]}")
 
 
+def furnish(settings: Settings) -> None:
+    """Make what ``openbeam-service init`` makes; a file of SQLite begins with its tables."""
+    place = make_url(settings.database)
+    if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
+        Path(str(place.database)).write_bytes(_tables())
+    initialise(settings)
+
+
+@cache
+def _tables() -> bytes:
+    """Return an empty database: all migrations take longer than many a test."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        upgrade(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
 @contextmanager
 def running_service(root: Path, **settings: str) -> Iterator[Service]:
     """Start a service in this data directory, with these environment variables."""
@@ -115,7 +136,7 @@ def running_service(root: Path, **settings: str) -> Iterator[Service]:
         for name, value in wanted.items():
             patch.setenv(name, value)
         known = Settings()
-    initialise(known)
+    furnish(known)
     log = root / "log" / "service"
     with ExitStack() as stack:
         with (root / "log" / "valkey").open("wb") as sink:

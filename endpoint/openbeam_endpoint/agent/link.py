@@ -33,7 +33,7 @@ from openbeam.models import (
     StopsReply,
     StopsRequest,
 )
-from openbeam.places import trusts_environment
+from openbeam.places import trust
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
@@ -79,7 +79,7 @@ class Link:
         self._tokens = tokens
         self._away = ""
         self._http = httpx.AsyncClient(
-            base_url=url + _API, trust_env=trusts_environment(url), limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
+            base_url=url + _API, limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS), **trust(url)
         )
 
     async def lease(self, request: LeaseRequest) -> LeaseReply:

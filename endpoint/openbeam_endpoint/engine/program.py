@@ -28,6 +28,7 @@ ENGINE_PID: Final = "OPENBEAM_ENGINE_PID"
 ZYGOTE: Final = "OPENBEAM_ZYGOTE"
 """The variable that tells workers where their zygote is."""
 
+_FORKING: Final = "openbeam_endpoint.engine.forking"
 _PACKAGE: Final = "parsl.executors.high_throughput"
 
 
@@ -60,7 +61,7 @@ def _fork_workers() -> None:
     import parsl.multiprocessing
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([LEAN, f"{_PACKAGE}.{POOL}", "openbeam_endpoint.engine.worker"])
+    context.set_forkserver_preload([LEAN, _FORKING, f"{_PACKAGE}.{POOL}", "openbeam_endpoint.engine.worker"])
     parsl.multiprocessing.SpawnContext = context
 
 

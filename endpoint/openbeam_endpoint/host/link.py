@@ -8,7 +8,7 @@ import httpx
 from joserfc.jwk import ECKey
 from openbeam.errors import OpenbeamError, ServiceFault, ServiceUnavailable, from_json
 from openbeam.models import HostOrders, HostReport, ManagedKey, Model, OrdersRequest
-from openbeam.places import trusts_environment
+from openbeam.places import trust
 from pydantic import ValidationError
 
 from openbeam_endpoint.identity import Tokens
@@ -32,7 +32,7 @@ class HostLink:
         self._tokens = Tokens(url, host_id, key, scope=_SCOPE)
         # uvicorn ends an idle connection after five seconds; a request that meets that end would fail.
         limits = httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
-        self._http = httpx.Client(base_url=url + _API, trust_env=trusts_environment(url), limits=limits)
+        self._http = httpx.Client(base_url=url + _API, limits=limits, **trust(url))
 
     def sign_in(self) -> None:
         """Get a token, so that a refusal is known at once."""

@@ -14,7 +14,7 @@ from openbeam import __version__
 from openbeam.errors import InvalidInput, OpenDataTrouble, UnknownRecord
 from openbeam.opendata.record import Hits, IndexedFiles, Listed, Record, RecordAnswer
 from openbeam.opendata.reference import doi_of, number_of
-from openbeam.places import trusts_environment
+from openbeam.places import trust
 
 __all__ = ["CERN", "Portal"]
 
@@ -50,7 +50,7 @@ class Portal:
             # What is packed may be any size once unpacked, so nothing packed is asked for.
             headers={"User-Agent": f"openbeam/{__version__}", "Accept-Encoding": "identity"},
             timeout=_A_QUESTION,
-            trust_env=trusts_environment(self.url),
+            **trust(self.url),
         )
 
     def __enter__(self) -> Self:

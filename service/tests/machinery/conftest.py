@@ -16,12 +16,12 @@ import httpx
 import pytest
 from openbeam.home import Home
 from openbeam_service import queue_server
-from openbeam_service.provision import initialise
 from openbeam_service.settings import Settings
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 from support.ports import free_port
+from support.service import furnish
 
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -60,7 +60,7 @@ def _prepared(root: Path, settings: dict[str, str]) -> Machine:
         for name, value in wanted.items():
             patch.setenv(name, value)
         known = Settings()
-    initialise(known)
+    furnish(known)
     return Machine(known, others | wanted)
 
 

@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from openbeam.histograms import to_uhi
 from openbeam.models import LeasedTask, Role
+from openbeam.places import trust
 from openbeam_service import queue_server
 from openbeam_service.identity import store, tokens
 from openbeam_service.provision import opened
@@ -73,7 +74,7 @@ class Agent:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, timeout=40)
+        self.http = httpx.Client(base_url=self.url, timeout=40, **trust(self.url))
         self.sign_in()
 
     def sign_in(self) -> None:
@@ -189,7 +190,8 @@ class Machine:
         wait_until_well(self.url, self.settings.home.root / "log" / "serve")
 
     def client(self, token: str) -> httpx.Client:
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=40)
+        bearer = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=bearer, timeout=40, **trust(self.url))
 
     def person(self, name: str, role: Role = Role.student) -> httpx.Client:
         """Add a user; return a client that is signed in as them."""
