@@ -32,6 +32,7 @@ CONTESTANTS = {
     "RQ SimpleWorker": ("rq_simple", sys.executable, ("many",)),
     "Celery prefork": ("celery_prefork", PEERS, ("many",)),
     "dask LocalCluster": ("dask_local", PEERS, ("many",)),
+    "REST, RQ and HTEX, bare": ("bare_route", sys.executable, ("many",)),
     "Openbeam": ("openbeam_sdk", sys.executable, ("many", "chunked")),
 }
 BASE = "Parsl HTEX"
