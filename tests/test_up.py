@@ -82,6 +82,7 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", urlsplit(stack.portal_url).port or 0))
         other.listen()
         said = stack.run_tool(str(REPOSITORY / "launch" / "up"))
+    stack.clear_away()
     assert said.returncode == 1
     assert len(said.stderr.strip().splitlines()) == 1
     assert "OPENBEAM_PORTAL_URL" in said.stderr

@@ -184,8 +184,12 @@ class Stack:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         files = self.files_left()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.clear_away()
         return [f"{process.pid} {process.name()}" for process in left] + files
+
+    def clear_away(self) -> None:
+        """Remove the folder for temporary files, which a stack has before it starts."""
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     def files_left(self) -> list[str]:
         """Return the sockets and temporary files that nobody has cleared away."""
