@@ -13,6 +13,7 @@ import docker
 import pytest
 from openbeam import Client
 from openbeam.models import Isolation
+from openbeam_endpoint.sandbox.folders import clear_away
 
 # The tests import what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,6 +21,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from endpoint_kit import BIN, Site
 from endpoint_lab import ISOLATIONS, SECRET, WORKS, Lab
 from support.ports import free_port
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_folder_is_left() -> Iterator[None]:
+    """Clear away what killed nodes and agents leave to the next agent: after the last test, none comes."""
+    yield
+    clear_away()
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from docker import from_env
+from endpoint_lab import soon
 from openbeam.errors import EngineFault
 from openbeam.models import CallBody, Isolation, TaskProblem
 from openbeam_endpoint.engines import Engine, EngineReply
@@ -125,10 +126,7 @@ def test_an_idle_process_that_is_killed_takes_an_engine_without_sandbox_along(
     processes = family()
     part(name).kill()
     assert_gone(processes)
-    end = time.monotonic() + 5
-    while engine.healthy and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not engine.healthy
+    assert soon(lambda: not engine.healthy)
 
 
 def test_an_engine_that_is_frozen_is_noticed(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

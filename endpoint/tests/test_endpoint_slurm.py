@@ -14,7 +14,6 @@ from endpoint_kit import Agent, Site, until
 from openbeam import Client, Run
 from openbeam.errors import RunFailed
 from openbeam.models import DataFile, DatasetSpec, FunctionKind, FunctionSpec, Layout
-from openbeam_endpoint.sandbox.folders import clear_away
 from support.slurm import Slurm, running_slurm
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -52,8 +51,6 @@ def agent(site: Site, slurm: Slurm) -> Iterator[Agent]:
         until(lambda: agent.says("ready isolation"), 60)
         yield agent
     until(lambda: not slurm.jobs(), 20)
-    # The next agent would do so: a node that was killed has left its folder.
-    clear_away()
 
 
 @pytest.fixture(scope="module")

@@ -14,20 +14,12 @@ import pytest
 from openbeam_portal.words import en as words
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+from support.browser import ARGUMENTS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed: apt-get install chromium"),
-]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
 ]
 COOKIE_SECRET = "c" * 48
 TEN_SECONDS = 10_000

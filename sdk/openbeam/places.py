@@ -49,10 +49,11 @@ class Trust(TypedDict):
 
 def trust(url: str, *, onward: bool = False) -> Trust:
     """Return what a client of a server trusts; with ``onward``, wherever that one may lead."""
-    is_here = httpx.URL(url).scheme == "http" and is_loopback(httpx.URL(url).host)
+    is_elsewhere = trusts_environment(url)
     # A server without certificates needs none checked: what is made here would let nobody pass.
-    verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_here and not onward else _certificates()
-    return {"trust_env": trusts_environment(url), "verify": verify}
+    needs_none = not (is_elsewhere or onward) and httpx.URL(url).scheme == "http"
+    verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if needs_none else _certificates()
+    return {"trust_env": is_elsewhere, "verify": verify}
 
 
 @cache

@@ -30,7 +30,7 @@ def _from_manager(sock: socket.socket, size: int) -> list[int]:
     """
     if kernel.peer(sock) != os.getppid():
         raise ConnectionAbortedError(errno.ECONNABORTED, "This order is not the manager's.")
-    return list(_receive(sock, size))
+    return _receive(sock, size)
 
 
 reduction.recvfds = _from_manager
