@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from processes import end
 from protocol import serve
 
 
@@ -57,7 +58,7 @@ def main() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         for line in (("bare_service.py", str(port), folder, valkey), ("bare_agent.py", url)):
             process = subprocess.Popen([sys.executable, here / line[0], *line[1:]])
-            stack.callback(_end, process)
+            stack.callback(end, process)
             _wait_for(port)
         caller = Caller(url)
         serve(lambda x: caller.call([x])[0], many=caller.call)
@@ -71,15 +72,6 @@ def _wait_for(port: int) -> None:
                 return
         time.sleep(0.1)
     raise SystemExit("the bare service did not start")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from openbeam import Client, Executor
+from processes import end
 from protocol import double, serve
 
 CHUNK = 32
@@ -33,7 +33,7 @@ def main() -> None:
         ):
             log = stack.enter_context((home / "log" / command[1]).open("wb"))
             process = subprocess.Popen([tools / command[0], *command[1:]], env=env, stdout=log, stderr=log)
-            stack.callback(_end, process)
+            stack.callback(end, process)
         token = (home / "tokens" / "operator").read_text().strip()
         client = stack.enter_context(Client(os.environ["BENCH_URL"], token))
         client.wait_for_service(120)
@@ -44,15 +44,6 @@ def main() -> None:
             many=lambda xs: pool.map(double, xs),
             chunked=lambda xs: pool.map(double, xs, chunksize=CHUNK),
         )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 main()
